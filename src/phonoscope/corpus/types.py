@@ -1,0 +1,82 @@
+"""The nouns of aligned speech: segment, utterance, corpus."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Split = Literal["train", "validation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of speech with one phone label; times are in seconds from the start of the audio."""
+
+    phone: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One stretch of audio by one speaker, with its segments in the order of time.
+
+    Segments carry phones of the corpus's inventory only: pauses, and labels that fold onto no phone, leave gaps.
+    """
+
+    id: str
+    speaker: str
+    audio: Path
+    duration: float
+    segments: tuple[Segment, ...]
+    split: Split = "train"
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Utterances and the inventory of their phones.
+
+    Attributes
+    ----------
+    name
+        What the corpus is called in tables and reports.
+    utterances
+        In a fixed order: by path.
+    phones
+        The inventory, in its table's order; a phone of it need not occur.
+    folded
+        How often each label of the files was folded onto which phone: ``(label, phone) -> tokens``.
+    left_over
+        How often each label occurred that is neither a phone nor a pause; its time counts as no phone.
+    warnings
+        What the reader found odd but could use, a sentence each.
+    """
+
+    name: str
+    utterances: tuple[Utterance, ...]
+    phones: tuple[str, ...]
+    folded: dict[tuple[str, str], int] = field(default_factory=dict)
+    left_over: dict[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """Length of all audio, in seconds."""
+        return sum(u.duration for u in self.utterances)
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """The speakers, sorted."""
+        return tuple(sorted({u.speaker for u in self.utterances}))
+
+    def of(self, split: Split) -> tuple[Utterance, ...]:
+        """Return the utterances of one part."""
+        return tuple(u for u in self.utterances if u.split == split)
+
+    def phone_counts(self, split: Split | None = None) -> Counter[str]:
+        """Count the segments of each phone, in one part or in all."""
+        return Counter(s.phone for u in self.utterances if split in (None, u.split) for s in u.segments)

@@ -1,0 +1,122 @@
+"""How a long job tells where it is: bars on a terminal, plain lines elsewhere, or nothing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as RichBars
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Advance = Callable[[int], None]
+
+
+class Progress(Protocol):
+    """What the stages call; they do not know where it goes."""
+
+    def say(self, text: str) -> None:
+        """Tell something that the user wants to know."""
+
+    def warn(self, text: str) -> None:
+        """Tell something that the user must not miss."""
+
+    def bar(self, text: str, total: int) -> AbstractBar:
+        """Start a job of `total` steps; the context's value takes the number of steps just done."""
+
+
+class AbstractBar(Protocol):
+    """A context manager whose value is called with the number of steps done."""
+
+    def __enter__(self) -> Advance: ...
+    def __exit__(self, *exc: object) -> bool | None: ...
+
+
+class Quiet:
+    """Say nothing but warnings."""
+
+    def say(self, text: str) -> None:
+        """Swallow the text."""
+
+    def warn(self, text: str) -> None:
+        """Print the warning on standard error."""
+        print(f"warning: {text}", file=sys.stderr)  # noqa: T201
+
+    @contextmanager
+    def bar(self, text: str, total: int) -> Iterator[Advance]:  # noqa: ARG002
+        """Count for nobody."""
+        yield lambda _steps: None
+
+
+class Plain(Quiet):
+    """Whole lines, for log files: one when a job starts, then at most one every ten seconds."""
+
+    every = 10.0
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        print(text, file=self._stream, flush=True)
+
+    def warn(self, text: str) -> None:
+        """Print a line that begins with "warning"."""
+        self.say(f"warning: {text}")
+
+    @contextmanager
+    def bar(self, text: str, total: int) -> Iterator[Advance]:
+        """Print how far the job is, now and then."""
+        start = last = time.monotonic()
+        done = 0
+
+        def advance(steps: int) -> None:
+            nonlocal done, last
+            done += steps
+            if time.monotonic() - last >= self.every:
+                last = time.monotonic()
+                self.say(f"{text}: {done} of {total}")
+
+        yield advance
+        self.say(f"{text}: done in {time.monotonic() - start:.1f} s")
+
+
+class Bars:
+    """Bars that move, for a terminal."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+
+    def say(self, text: str) -> None:
+        """Print a line above the bars."""
+        self._console.print(text, markup=False)
+
+    def warn(self, text: str) -> None:
+        """Print a coloured line above the bars."""
+        self._console.print(f"warning: {text}", style="yellow", markup=False)
+
+    @contextmanager
+    def bar(self, text: str, total: int) -> Iterator[Advance]:
+        """Show one bar until the job is done."""
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with RichBars(*columns, console=self._console) as bars:
+            task = bars.add_task(text, total=total)
+            yield lambda steps: bars.advance(task, steps)
+
+
+def progress_for(stream: TextIO, *, quiet: bool = False) -> Progress:
+    """Choose bars for a terminal, plain lines for anything else, silence when asked for."""
+    if quiet:
+        return Quiet()
+    return Bars() if stream.isatty() else Plain(stream)

@@ -1,0 +1,254 @@
+"""Every setting of every stage, with its default; frozen dataclasses, read from and written to TOML.
+
+A setting is named ``stage.name``, on the command line ``--stage.name VALUE``, in a TOML file ``name`` under
+``[stage]``. What a setting may be is checked when the object is made, so that a `Settings` is always usable.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+
+from phonoscope.errors import SettingError, UnknownSettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def setting(default: Any, text: str, *, low: float | None = None, high: float | None = None) -> Any:  # noqa: ANN401
+    """Declare a setting: its default, what it means, and the range of a number (both ends belong to it)."""
+    return field(default=default, metadata={"help": text, "low": low, "high": high})
+
+
+class Checked:
+    """Checks the type, the choice and the range of every field when the object is made."""
+
+    def __post_init__(self) -> None:
+        """Raise `SettingError` for the first field that is not what it may be."""
+        hints = get_type_hints(type(self))
+        stage = STAGE_NAMES.get(type(self).__name__, "")
+        for f in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, f.name)
+            if is_dataclass(value):
+                continue
+            name = f"{stage}.{f.name}" if stage else f.name
+            value = _checked(name, value, hints[f.name], f.metadata)
+            object.__setattr__(self, f.name, value)
+
+
+def _checked(name: str, value: Any, kind: Any, metadata: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    if get_origin(kind) is Literal:
+        choices = get_args(kind)
+        if value not in choices:
+            msg = f"{name} = {value!r}: it has to be one of {', '.join(map(str, choices))}"
+            raise SettingError(msg)
+        return value
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if kind is int and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        wanted = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}[kind]
+        msg = f"{name} = {value!r}: it has to be {wanted}"
+        raise SettingError(msg)
+    low, high = metadata.get("low"), metadata.get("high")
+    # written so that NaN is out of every range
+    if (low is not None and not value >= low) or (high is not None and not value <= high):
+        span = f"from {low} to {high}" if None not in (low, high) else f"at least {low}" if high is None else f"at most {high}"
+        msg = f"{name} = {value!r}: it has to be {span}"
+        raise SettingError(msg)
+    return value
+
+
+@dataclass(frozen=True)
+class CorpusSettings(Checked):
+    """How a folder of audio and TextGrids is read."""
+
+    tier: str = setting("", "name of the tier that holds the phones; empty: found by its usual names")
+    speaker: str = setting(
+        "", "pattern (regular expression with one group) that finds the speaker in a file's path; empty: its folder"
+    )
+    split: Literal["auto", "utterance", "speaker", "folder"] = setting(
+        "auto",
+        "what is held out for validation: utterances, speakers, or what lies in a top folder named validation or dev "
+        "(auto: that folder if there is one beside a train folder, else utterances)",
+    )
+    validation: float = setting(0.1, "share of the speech that is held out for validation", low=0.01, high=0.9)
+
+
+@dataclass(frozen=True)
+class SynthSettings(Checked):
+    """The built-in corpus of synthetic French."""
+
+    train_minutes: float = setting(50.0, "minutes of training speech", low=0.5, high=10_000)
+    validation_minutes: float = setting(30.0, "minutes of validation speech", low=0.5, high=10_000)
+    train_voices: int = setting(60, "voices of the training part", low=1, high=10_000)
+    validation_voices: int = setting(20, "voices of the validation part, none of them in training", low=1, high=10_000)
+    snr_low: float = setting(5.0, "lowest signal-to-noise ratio, dB", low=-20, high=100)
+    snr_high: float = setting(30.0, "highest signal-to-noise ratio, dB", low=-20, high=100)
+    reverberated: float = setting(0.3, "share of the utterances that are reverberated", low=0, high=1)
+    seed: int = setting(0, "seed of the corpus: it is built once for a seed and kept", low=0, high=2**31 - 1)
+
+
+@dataclass(frozen=True)
+class SignalSettings(Checked):
+    """From audio to frames of features."""
+
+    sample_rate: int = setting(16_000, "audio is resampled to this rate, Hz", low=4_000, high=96_000)
+    window_ms: float = setting(20.0, "length of the analysis window, ms", low=5, high=100)
+    hop_ms: float = setting(10.0, "distance of two frames, ms", low=1, high=50)
+    n_mels: int = setting(40, "mel filters", low=22, high=256)
+    context: int = setting(5, "frames on each side of the one to be recognised (5: windows of 11)", low=2, high=50)
+    normalise: Literal["none", "utterance", "speaker", "corpus"] = setting(
+        "speaker", "over what the mean of each coefficient is taken that is subtracted"
+    )
+
+
+@dataclass(frozen=True)
+class RecogniserSettings(Checked):
+    """The phone recogniser and its training."""
+
+    outputs: Literal["softmax", "sigmoid"] = setting(
+        "softmax", "output units; sigmoid is the paper's, normalised to sum to one before the cross-entropy"
+    )
+    dropout: float = setting(0.5, "dropout on the dense layers", low=0, high=0.95)
+    learning_rate: float = setting(0.02, "step of the gradient descent", low=1e-6, high=10)
+    momentum: float = setting(0.9, "Nesterov momentum", low=0, high=0.9999)
+    batch_size: int = setting(256, "windows a step", low=1, high=65_536)
+    max_epochs: int = setting(100, "epochs at the most, should the stopping rule not stop before", low=1, high=10_000)
+    min_decrease: float = setting(1e-3, "by how much the validation loss has to fall to count as falling", low=0)
+    patience: int = setting(3, "stop when the loss did not fall in this many epochs in a row", low=1, high=1_000)
+    precision: Literal["auto", "float32", "bfloat16"] = setting(
+        "auto", "arithmetic of the training; auto: bfloat16 where the processor has instructions for it"
+    )
+    lm_scale: float = setting(1.0, "weight of the phone bigram in decoding", low=0, high=100)
+
+
+@dataclass(frozen=True)
+class ProbingSettings(Checked):
+    """The panel of samples that is pushed through the network."""
+
+    n_per_phone: int = setting(100, "samples of each phone", low=2, high=1_000_000)
+    frame: Literal["third", "middle", "mean"] = setting(
+        "third", "which frame of a segment is the sample; mean: the activations' mean over the segment"
+    )
+    correct_only: bool = setting(True, "only samples that the model classifies correctly")
+    minimum: int = setting(20, "a phone with fewer samples is left out", low=2, high=1_000_000)
+
+
+@dataclass(frozen=True)
+class ReductionSettings(Checked):
+    """PCA and t-SNE."""
+
+    pca_variance: float = setting(0.9, "share of the variance that PCA keeps", low=0.01, high=1.0)
+    tsne_dimensions: int = setting(2, "dimensions of the t-SNE embedding", low=2, high=3)
+    perplexity: float = setting(30.0, "perplexity of t-SNE", low=1.0, high=10_000)
+    tsne_iterations: int = setting(1_000, "steps of the t-SNE descent", low=250, high=100_000)
+
+
+@dataclass(frozen=True)
+class ClusteringSettings(Checked):
+    """k-medians and spectral clustering."""
+
+    k: int = setting(0, "number of clusters; 0: the number of phones in the panel", low=0, high=1_000_000)
+    kmedians_init: Literal["pilot", "random"] = setting(
+        "pilot", "start of k-medians; pilot: the centres of a run on a tenth of the samples"
+    )
+    kmedians_restarts: int = setting(1, "k-medians runs, of which the best is kept", low=1, high=10_000)
+    max_iterations: int = setting(100, "k-medians iterations at the most", low=1, high=100_000)
+    sigma: Literal["mouysset", "median", "local"] = setting(
+        "mouysset",
+        "width of the affinity; mouysset: the paper's, (largest distance / N^(1/p)) / 2; median: the median distance; "
+        "local: to each sample's 7th neighbour",
+    )
+    kernel: Literal["2sigma2", "sigma2"] = setting(
+        "2sigma2", "what the squared distance is divided by in the affinity: 2 σ² or σ²"
+    )
+
+
+@dataclass(frozen=True)
+class Settings(Checked):
+    """All settings of a run, one group a stage."""
+
+    seed: int = setting(0, "seed of every random draw but the built-in corpus's", low=0, high=2**31 - 1)
+    corpus: CorpusSettings = field(default_factory=CorpusSettings)
+    synth: SynthSettings = field(default_factory=SynthSettings)
+    signal: SignalSettings = field(default_factory=SignalSettings)
+    recogniser: RecogniserSettings = field(default_factory=RecogniserSettings)
+    probing: ProbingSettings = field(default_factory=ProbingSettings)
+    reduction: ReductionSettings = field(default_factory=ReductionSettings)
+    clustering: ClusteringSettings = field(default_factory=ClusteringSettings)
+
+    def changed(self, changes: Mapping[str, Any], where: str = "") -> Settings:
+        """Return these settings with some changed, given as ``{"stage.name": value}`` or nested as in TOML.
+
+        Raises
+        ------
+        UnknownSettingError
+            A name is not a setting's; the message gives the nearest one that is.
+        SettingError
+            A value is not what the setting may be.
+        """
+        known = {name for name, _ in self.flat()}
+        groups: dict[str, dict[str, Any]] = {}
+        top: dict[str, Any] = {}
+        for name, value in _flattened(changes):
+            if name not in known:
+                raise UnknownSettingError(name, known, where)
+            stage, _, key = name.rpartition(".")
+            (groups.setdefault(stage, {}) if stage else top)[key] = value
+        try:
+            stages = {stage: replace(getattr(self, stage), **values) for stage, values in groups.items()}
+            return replace(self, **top, **stages)
+        except SettingError as error:
+            raise (SettingError(f"{where}: {error}") if where else error) from None
+
+    def flat(self) -> list[tuple[str, Any]]:
+        """List every setting as ``("stage.name", value)``."""
+        return list(_flattened(asdict(self)))
+
+
+STAGE_NAMES = {
+    f.default_factory.__name__: f.name  # type: ignore[union-attr]
+    for f in fields(Settings)
+    if f.default_factory is not None and is_dataclass(f.default_factory)
+}
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "demo": {},
+    "paper": {},
+}
+
+
+def _flattened(nested: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Turn ``{"stage": {"name": value}}`` into ``("stage.name", value)`` pairs; flat names stay as they are."""
+    pairs: list[tuple[str, Any]] = []
+    for name, value in nested.items():
+        if isinstance(value, dict):
+            pairs += [(f"{name}.{key}", inner) for key, inner in value.items()]
+        else:
+            pairs.append((name, value))
+    return pairs
+
+
+def read_settings(path: Path, base: Settings) -> Settings:
+    """Change `base` by what a TOML file says.
+
+    Raises
+    ------
+    SettingError
+        The file can not be read, is not TOML, or holds what no setting may be.
+    """
+    try:
+        with path.open("rb") as file:
+            content = tomllib.load(file)
+    except OSError as error:
+        msg = f"{path}: {error.strerror}; name a TOML file of settings"
+        raise SettingError(msg) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        msg = f"{path}: this is not TOML: {error}"
+        raise SettingError(msg) from None
+    content.pop("run", None)  # a finished run's config.toml serves as it stands: [run] holds versions, not settings
+    return base.changed(content, where=str(path))
