@@ -13,6 +13,7 @@ from rich.progress import Progress as RichBars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     Advance = Callable[[int], None]
 
@@ -26,15 +27,8 @@ class Progress(Protocol):
     def warn(self, text: str) -> None:
         """Tell something that the user must not miss."""
 
-    def bar(self, text: str, total: int) -> AbstractBar:
+    def bar(self, text: str, total: int) -> AbstractContextManager[Advance]:
         """Start a job of `total` steps; the context's value takes the number of steps just done."""
-
-
-class AbstractBar(Protocol):
-    """A context manager whose value is called with the number of steps done."""
-
-    def __enter__(self) -> Advance: ...
-    def __exit__(self, *exc: object) -> bool | None: ...
 
 
 class Quiet:

@@ -56,7 +56,13 @@ def _checked(name: str, value: Any, kind: Any, metadata: Mapping[str, Any]) -> A
     low, high = metadata.get("low"), metadata.get("high")
     # written so that NaN is out of every range
     if (low is not None and not value >= low) or (high is not None and not value <= high):
-        span = f"from {low} to {high}" if None not in (low, high) else f"at least {low}" if high is None else f"at most {high}"
+        span = (
+            f"from {low} to {high}"
+            if None not in (low, high)
+            else f"at least {low}"
+            if high is None
+            else f"at most {high}"
+        )
         msg = f"{name} = {value!r}: it has to be {span}"
         raise SettingError(msg)
     return value
@@ -68,7 +74,8 @@ class CorpusSettings(Checked):
 
     tier: str = setting("", "name of the tier that holds the phones; empty: found by its usual names")
     speaker: str = setting(
-        "", "pattern (regular expression with one group) that finds the speaker in a file's path; empty: its folder"
+        "",
+        "pattern (regular expression with one group) that finds the speaker in a file's path; empty: its folder",
     )
     split: Literal["auto", "utterance", "speaker", "folder"] = setting(
         "auto",
@@ -90,6 +97,13 @@ class SynthSettings(Checked):
     snr_high: float = setting(30.0, "highest signal-to-noise ratio, dB", low=-20, high=100)
     reverberated: float = setting(0.3, "share of the utterances that are reverberated", low=0, high=1)
     seed: int = setting(0, "seed of the corpus: it is built once for a seed and kept", low=0, high=2**31 - 1)
+
+    def __post_init__(self) -> None:
+        """Raise `SettingError` for what no setting may be, and for a lowest ratio above the highest."""
+        super().__post_init__()
+        if self.snr_low > self.snr_high:
+            msg = f"synth.snr_low = {self.snr_low}: it has to be at most synth.snr_high, {self.snr_high}"
+            raise SettingError(msg)
 
 
 @dataclass(frozen=True)
@@ -134,7 +148,7 @@ class ProbingSettings(Checked):
     frame: Literal["third", "middle", "mean"] = setting(
         "third", "which frame of a segment is the sample; mean: the activations' mean over the segment"
     )
-    correct_only: bool = setting(True, "only samples that the model classifies correctly")
+    correct_only: bool = setting(default=True, text="only samples that the model classifies correctly")
     minimum: int = setting(20, "a phone with fewer samples is left out", low=2, high=1_000_000)
 
 

@@ -1,0 +1,7 @@
+"""``python -m phonoscope``."""
+
+import sys
+
+from phonoscope.cli import main
+
+sys.exit(main())

@@ -1,0 +1,185 @@
+"""The commands: they parse, call the library, and print."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import field as dataclass_field
+from dataclasses import fields, is_dataclass, make_dataclass
+from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+
+from cyclopts import App, CycloptsError, Group, Parameter, UnknownOptionError
+from rich.console import Console
+
+from phonoscope import __version__
+from phonoscope.errors import PhonoscopeError, SettingError, UnknownSettingError
+from phonoscope.jobs import resolve_jobs
+from phonoscope.progress import progress_for
+from phonoscope.settings import PRESETS, Settings, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SETTINGS = Group(
+    "Settings", help="The default is in brackets. A file for --config holds them under [stage].", sort_key=9
+)
+
+
+def _option(name: str, kind: Any, default: Any, text: str) -> tuple[str, Any, Any]:  # noqa: ANN401
+    shown = str(default).lower() if isinstance(default, bool) else default
+    if kind is bool:  # --name VALUE as for all others, not a flag
+        kind = Literal["true", "false"]
+    parameter = Parameter(
+        name=f"--{name}",
+        help=f"{text} [{shown}]" if shown != "" else text,
+        group=_SETTINGS,
+        negative="",
+    )
+    # None stands for "not given", so that presets and files are not overruled by defaults
+    return name.replace(".", "_"), Annotated[kind | None, parameter], dataclass_field(default=None)
+
+
+def _options(stages: Sequence[str] | None = None) -> type:
+    """Make a dataclass with a field for every setting, or for those of some stages."""
+    options = []
+    kinds = get_type_hints(Settings)
+    for outer in fields(Settings):
+        kind = kinds[outer.name]
+        if is_dataclass(kind):
+            hints = get_type_hints(kind)
+            found = [
+                _option(f"{outer.name}.{f.name}", hints[f.name], f.default, f.metadata["help"]) for f in fields(kind)
+            ]
+        else:
+            found = [_option(outer.name, kind, outer.default, outer.metadata["help"])]
+        if stages is None or outer.name in stages:
+            options += found
+    # cyclopts looks for fields only in classes that do not seem to be Python's own
+    return make_dataclass("Options", options, frozen=True, namespace={"__module__": __name__})
+
+
+RunOptions: Any = _options()
+SynthOptions: Any = _options(("synth",))
+_NONE_GIVEN, _NO_SYNTH_GIVEN = RunOptions(), SynthOptions()
+
+app = App(
+    name="phonoscope",
+    help="Shows which phones each layer of an acoustic model has learned.",
+    version=__version__,
+    version_flags=["--version"],
+    help_flags=["--help", "-h"],
+)
+
+
+def _settings(options: Any, preset: str | None = None, config: Path | None = None) -> Settings:  # noqa: ANN401
+    """Put together defaults, preset, file and options, the later over the earlier."""
+    settings = Settings()
+    if preset is not None:
+        if preset not in PRESETS:
+            raise UnknownSettingError(preset, PRESETS, "--preset")
+        settings = settings.changed(PRESETS[preset])
+    if config is not None:
+        settings = read_settings(config, settings)
+    given = {name: getattr(options, name.replace(".", "_"), None) for name, _ in settings.flat()}
+    switches = {"true": True, "false": False}
+    return settings.changed({name: switches.get(value, value) for name, value in given.items() if value is not None})
+
+
+@app.command
+def run(
+    corpus: Path | None = None,
+    /,
+    *,
+    out: Path,
+    preset: str | None = None,
+    config: Path | None = None,
+    jobs: int | None = None,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+    options: Annotated[RunOptions, Parameter(name="*")] = _NONE_GIVEN,
+) -> None:
+    """Train the recogniser on a corpus, and show which phones each of its layers separates.
+
+    Parameters
+    ----------
+    corpus
+        Folder of audio files, each with a TextGrid beside it; without one, the built-in synthetic French.
+    out
+        Folder for the results; one that holds an interrupted run with the same settings is gone on with.
+    preset
+        demo (small and quick) or paper (the paper's size).
+    config
+        TOML file of settings, such as the config.toml of another run.
+    jobs
+        Threads and processes [all cores].
+    overwrite
+        Replace a run with other settings in the folder.
+    quiet
+        Print the results and warnings only.
+    """
+    settings = _settings(options, preset, config)
+    from phonoscope.experiment import run as run_experiment  # noqa: PLC0415 - torch takes seconds to import
+    from phonoscope.report.tables import panel_to_table, scores_to_table  # noqa: PLC0415
+
+    progress = progress_for(sys.stderr, quiet=quiet)
+    result = run_experiment(corpus, out=out, settings=settings, overwrite=overwrite, jobs=jobs, progress=progress)
+    console = Console(highlight=False)
+    counts = panel_to_table(result.panel_counts)
+    if counts is not None:
+        console.print(counts)
+    console.print(scores_to_table(result.scores))
+    console.print(
+        f"results: {result.path}",
+        f"figure:  {result.path / 'figures' / 'figure1.svg'}",
+        sep="\n",
+        soft_wrap=True,
+        markup=False,
+    )
+
+
+@app.command
+def synth(
+    directory: Path,
+    /,
+    *,
+    jobs: int | None = None,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+    options: Annotated[SynthOptions, Parameter(name="*")] = _NO_SYNTH_GIVEN,
+) -> None:
+    """Write the built-in corpus, synthetic French, as FLAC files and TextGrids.
+
+    Parameters
+    ----------
+    directory
+        A new or empty folder.
+    jobs
+        Processes [all cores].
+    quiet
+        Print warnings only.
+    """
+    settings = _settings(options)
+    from phonoscope.corpus.synth import write_synthetic  # noqa: PLC0415 - keeps --help quick
+
+    write_synthetic(directory, settings.synth, jobs=resolve_jobs(jobs), progress=progress_for(sys.stderr, quiet=quiet))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit status: 0 done, 2 the input is wrong, 1 anything else."""
+    complaints = Console(stderr=True, highlight=False)
+    try:
+        app(arguments, exit_on_error=False, print_error=False)
+    except UnknownOptionError as error:
+        known = [name for name, _ in Settings().flat()]
+        name = error.token.keyword or error.token.value
+        problem: Exception = UnknownSettingError(name.lstrip("-"), known)
+    except CycloptsError as error:
+        problem = SettingError(" ".join(str(error).split()))
+    except PhonoscopeError as error:
+        problem = error
+    except KeyboardInterrupt:
+        complaints.print("interrupted; the same command goes on from here", markup=False)
+        return 130
+    else:
+        return 0
+    complaints.print(f"phonoscope: {problem}", markup=False, soft_wrap=True)
+    return 2

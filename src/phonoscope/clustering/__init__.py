@@ -1,0 +1,1 @@
+"""k-medians and spectral clustering."""

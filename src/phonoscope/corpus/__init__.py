@@ -1,0 +1,1 @@
+"""Aligned speech: reading it, and making it."""

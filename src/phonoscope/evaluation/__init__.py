@@ -1,0 +1,1 @@
+"""How well clusters match phones."""

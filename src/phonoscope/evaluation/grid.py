@@ -1,0 +1,176 @@
+"""The grid: every layer, in every reduction, by every clusterer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import polars as pl
+
+from phonoscope.clustering.kmedians import KMedians
+from phonoscope.clustering.spectral import SpectralClustering
+from phonoscope.evaluation.separability import Separability, separability
+from phonoscope.reduction.pca import pca
+from phonoscope.reduction.tsne import TSNE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from phonoscope.settings import ClusteringSettings, ReductionSettings
+
+Reduction = Literal["none", "pca", "tsne"]
+Clusterer = Literal["kmedians", "spectral"]
+REDUCTIONS: tuple[Reduction, ...] = ("none", "pca", "tsne")
+CLUSTERERS: tuple[Clusterer, ...] = ("kmedians", "spectral")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One clustering of one layer's activations."""
+
+    layer: str
+    reduction: Reduction
+    clusterer: Clusterer
+    k: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """What came out of a cell.
+
+    Attributes
+    ----------
+    labels
+        Cluster of each sample, shape (n,).
+    separability
+        The measures against the phones.
+    details
+        What else there is to say of the clustering, one figure a name.
+    """
+
+    cell: Cell
+    labels: NDArray[np.int64]
+    separability: Separability
+    details: dict[str, float | int | None]
+
+
+def reduce_layer(
+    activations: NDArray[np.float32], settings: ReductionSettings, seed: int
+) -> dict[Reduction, tuple[NDArray[np.float32], dict[str, float]]]:
+    """Reduce one layer's activations by PCA, and by t-SNE that starts from that PCA.
+
+    Parameters
+    ----------
+    activations
+        Samples × units, shape (n, d).
+    settings
+        Share of variance, dimensions and perplexity. On a small panel the perplexity is lowered to a third of the
+        other samples, as a larger one has no neighbourhoods to tell apart.
+    seed
+        Of t-SNE's start where PCA gives none.
+
+    Returns
+    -------
+    For ``pca`` and ``tsne`` the embedding, shape (n, m), and the figures that describe it.
+    """
+    components = pca(activations, settings.pca_variance)
+    perplexity = min(settings.perplexity, (len(activations) - 1) / 3)
+    tsne = TSNE(
+        settings.tsne_dimensions,
+        perplexity=perplexity,
+        max_iter=settings.tsne_iterations,
+        random_state=seed,
+    ).fit(components.scores)
+    return {
+        "pca": (components.scores, {"variance_kept": float(components.share.sum())}),
+        "tsne": (tsne.embedding_, {"kl_divergence": tsne.kl_divergence_, "perplexity": perplexity}),
+    }
+
+
+def run_cell(X: NDArray[np.float32], phones: Sequence[str], cell: Cell, settings: ClusteringSettings) -> CellResult:
+    """Cluster one layer in one reduction and measure the clusters.
+
+    Parameters
+    ----------
+    X
+        Samples × dimensions, shape (n, m).
+    phones
+        The phone of each sample.
+    cell
+        Which clusterer, how many clusters, which seed.
+    settings
+        The clusterers' settings.
+    """
+    details: dict[str, float | int | None] = {
+        "dimensions": X.shape[1],
+        "variance_kept": None,
+        "kl_divergence": None,
+    }
+    details |= {"perplexity": None, "inertia": None, "iterations": None, "sigma": None, "contrast": None}
+    if cell.clusterer == "kmedians":
+        kmedians = KMedians(
+            cell.k,
+            init=settings.kmedians_init,
+            n_init=settings.kmedians_restarts,
+            max_iter=settings.max_iterations,
+            random_state=cell.seed,
+        ).fit(X)
+        labels = kmedians.labels_
+        details |= {"inertia": kmedians.inertia_, "iterations": kmedians.n_iter_}
+    else:
+        spectral = SpectralClustering(cell.k, sigma=settings.sigma, kernel=settings.kernel, random_state=cell.seed).fit(
+            X
+        )
+        labels = spectral.labels_
+        details |= {"sigma": spectral.sigma_, "contrast": spectral.contrast_}
+    return CellResult(cell, labels, separability(phones, labels), details)
+
+
+def scores_table(results: Sequence[CellResult]) -> pl.DataFrame:
+    """Make the table of `scores.csv`, a row a cell."""
+    rows: list[dict[str, Any]] = []
+    for result in results:
+        cell, measured = result.cell, result.separability
+        rows.append(
+            {
+                "layer": cell.layer,
+                "reduction": cell.reduction,
+                "clusterer": cell.clusterer,
+                "k": cell.k,
+                "seed": cell.seed,
+                "precision": measured.precision,
+                "recall": measured.recall,
+                "f_measure": measured.f_measure,
+                "n_samples": measured.n_samples,
+                "n_phones": measured.n_phones,
+                "n_phones_found": measured.n_phones_found,
+                "purity": measured.purity,
+                "found_precision": measured.found_precision,
+                "found_recall": measured.found_recall,
+                "found_f_measure": measured.found_f_measure,
+                **result.details,
+            }
+        )
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def clusters_table(results: Sequence[CellResult]) -> pl.DataFrame:
+    """Make the table of `clusters.parquet`, a row a sample and cell."""
+    return pl.concat(
+        pl.DataFrame(
+            {"sample": np.arange(len(result.labels)), "cluster": result.labels},
+        ).select(
+            "sample",
+            pl.lit(result.cell.layer).alias("layer"),
+            pl.lit(result.cell.reduction).alias("reduction"),
+            pl.lit(result.cell.clusterer).alias("clusterer"),
+            pl.lit(result.cell.k, dtype=pl.Int64).alias("k"),
+            pl.lit(result.cell.seed, dtype=pl.Int64).alias("seed"),
+            "cluster",
+        )
+        for result in results
+    )

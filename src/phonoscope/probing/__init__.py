@@ -1,0 +1,1 @@
+"""The panel of samples, and the activations that they cause."""

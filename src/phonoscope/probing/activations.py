@@ -1,0 +1,83 @@
+"""What each layer of the network answers to the samples of a panel."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from phonoscope.files import written_whole
+from phonoscope.progress import Quiet
+from phonoscope.recogniser.cnn import LAYERS
+from phonoscope.recogniser.inference import Windows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from phonoscope.probing.panel import Panel
+    from phonoscope.progress import Progress
+    from phonoscope.recogniser.cnn import PaperCNN
+    from phonoscope.signal.frames import FrameTable
+
+_BATCH = 512
+
+
+def layer_shapes(model: PaperCNN, frames: FrameTable) -> dict[str, tuple[int, ...]]:
+    """Return the shape of one sample's activations at each layer, as maps × time × frequency or units."""
+    window = torch.zeros(1, 3, 2 * frames.context + 1, frames.values.shape[1])
+    with torch.inference_mode():
+        return {name: tuple(found.shape[1:]) for name, found in model.layers(window).items() if name in LAYERS}
+
+
+def write_activations(
+    model: PaperCNN,
+    frames: FrameTable,
+    panel: Panel,
+    folder: Path,
+    *,
+    progress: Progress | None = None,
+) -> None:
+    """Write ``folder/LAYER.npy`` for each layer: float32, samples × units, flattened as maps × time × frequency.
+
+    Computed in float32, batch by batch, straight into the files: memory does not grow with the panel. Where a sample
+    has several frames, its activations are their mean.
+    """
+    progress = progress or Quiet()
+    folder.mkdir(parents=True, exist_ok=True)
+    n_samples = panel.samples.height
+    sizes = {name: int(np.prod(shape)) for name, shape in layer_shapes(model, frames).items()}
+    windows = Windows(frames)
+    starts = np.flatnonzero(np.diff(panel.sample_of_row, prepend=-1))
+    lengths = np.diff(np.append(starts, len(panel.rows)))
+    model.eval()
+    with written_whole([folder / f"{name}.npy" for name in sizes]) as temporary:
+        files = {
+            name: np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(n_samples, sizes[name]))
+            for name, path in zip(sizes, temporary, strict=True)
+        }
+        with progress.bar("activations", n_samples) as advance, torch.inference_mode():
+            for first, last in _batches(lengths):
+                rows = torch.from_numpy(panel.rows[starts[first] : starts[last - 1] + lengths[last - 1]])
+                found = model.layers(windows(rows).contiguous())
+                for name, file in files.items():
+                    flat = found[name].reshape(len(rows), -1).numpy()
+                    cuts = starts[first:last] - starts[first]
+                    file[first:last] = np.add.reduceat(flat, cuts, axis=0) / lengths[first:last, None]
+                advance(last - first)
+        for file in files.values():
+            file.flush()
+
+
+def _batches(lengths: np.ndarray) -> list[tuple[int, int]]:
+    """Cut samples into runs of at most `_BATCH` rows, one sample at least."""
+    cuts = [0]
+    rows = 0
+    for i, length in enumerate(lengths):
+        if rows and rows + length > _BATCH:
+            cuts.append(i)
+            rows = 0
+        rows += length
+    cuts.append(len(lengths))
+    return list(pairwise(cuts))

@@ -1,0 +1,1 @@
+"""The phone recogniser: the network, its training, decoding."""

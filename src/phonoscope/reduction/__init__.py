@@ -1,0 +1,1 @@
+"""PCA and t-SNE."""

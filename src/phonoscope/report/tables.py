@@ -1,0 +1,59 @@
+"""Tables for the terminal."""
+
+from __future__ import annotations
+
+import polars as pl
+from rich.markup import escape
+from rich.table import Table
+
+_HEADS = {
+    ("kmedians", "none"): "k-medians",
+    ("kmedians", "pca"): "k-medians\nPCA",
+    ("kmedians", "tsne"): "k-medians\nt-SNE",
+    ("spectral", "none"): "spectral",
+    ("spectral", "pca"): "spectral\nPCA",
+    ("spectral", "tsne"): "spectral\nt-SNE",
+}
+
+
+def scores_to_table(scores: pl.DataFrame) -> Table:
+    """Make a table of F, a row a layer, a column a clusterer and reduction, the best of each column in bold."""
+    k = sorted(set(scores["k"]))
+    table = Table(title=f"F-measure by layer, k = {', '.join(map(str, k))}", title_justify="left")
+    table.add_column("layer")
+    means = scores.group_by("layer", "clusterer", "reduction", maintain_order=True).agg(pl.col("f_measure").mean())
+    cells = {(row[0], row[1], row[2]): row[3] for row in means.iter_rows()}
+    columns = [head for head in _HEADS if any(key[1:] == head for key in cells)]
+    for column in columns:
+        table.add_column(_HEADS[column], justify="right")
+    for layer in scores["layer"].unique(maintain_order=True):
+        best = max(cells[layer, *column] for column in columns)
+        table.add_row(escape(layer), *(_figure(cells[layer, *column], best) for column in columns))
+    return table
+
+
+def _figure(value: float, best: float) -> str:
+    text = f"{value:.3f}"
+    return f"[bold]{text}[/bold]" if value == best else text
+
+
+def panel_to_table(counts: pl.DataFrame) -> Table | None:
+    """Make a table of the phones with fewer samples than the others, or that are left out; None if there is none."""
+    most = int(counts["used"].to_numpy().max())
+    uneven = counts.filter(pl.col("used") < most)
+    if uneven.is_empty():
+        return None
+    table = Table(title=f"Phones with fewer than {most} samples in the panel", title_justify="left")
+    table.add_column("phone")
+    for head in ("validation\nsegments", "classified\ncorrectly", "samples\nused"):
+        table.add_column(head, justify="right")
+    table.add_column("")
+    for phone, segments, correct, used, in_panel in uneven.iter_rows():
+        table.add_row(
+            escape(phone),
+            str(segments),
+            "" if correct is None else str(correct),
+            str(used),
+            "" if in_panel else "left out",
+        )
+    return table

@@ -1,0 +1,166 @@
+"""The run directory: who it belongs to, and its files."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import tomllib
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import tomli_w
+
+from phonoscope import __version__
+from phonoscope.errors import PhonoscopeError, RunDirectoryError
+from phonoscope.files import write_text
+from phonoscope.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_CONFIG = "config.toml"
+# what a run writes, and so what --overwrite may remove: nothing else in the folder is touched
+_OWN = (
+    _CONFIG,
+    "corpus.parquet",
+    "model.safetensors",
+    "training.csv",
+    "panel.parquet",
+    "panel.csv",
+    "activations",
+    "embeddings",
+    "clusters.parquet",
+    "scores.csv",
+    "per_phone.csv",
+    "figures",
+)
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "numba", "torch", "kaldi-native-fbank", "soundfile", "soxr")
+
+
+def claim(out: Path, settings: Settings, corpus: str, *, overwrite: bool) -> bool:
+    """Make the run directory ours, or find that it already is.
+
+    Parameters
+    ----------
+    out
+        The directory; made if it is not there.
+    settings, corpus
+        What is to be run; a run with the same two goes on from what is there.
+    overwrite
+        Remove the files of a run with others.
+
+    Returns
+    -------
+    Whether an earlier run with the same settings is continued.
+
+    Raises
+    ------
+    RunDirectoryError
+        The directory can not be written, holds something that is not a run, or a run with other settings.
+    """
+    if out.exists() and not out.is_dir():
+        msg = f"{out}: this is a file; name a folder for the run with --out"
+        raise RunDirectoryError(msg)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        names = sorted(entry.name for entry in out.iterdir())
+    except OSError as error:
+        msg = f"{out}: the folder can not be made or read ({error.strerror}); name another with --out"
+        raise RunDirectoryError(msg) from None
+    if not os.access(out, os.W_OK):
+        msg = f"{out}: the folder can not be written; name another with --out"
+        raise RunDirectoryError(msg)
+    if _CONFIG in names:
+        different = _difference(out / _CONFIG, settings, corpus)
+        if not different:
+            return True
+        if not overwrite:
+            msg = f"{out}: holds a run with another {different}; name another folder with --out, or give --overwrite"
+            raise RunDirectoryError(msg)
+        _remove(out)
+    elif names:
+        msg = f"{out}: holds other files ({names[0]}, …) and no run; name an empty or a new folder with --out"
+        raise RunDirectoryError(msg)
+    try:
+        write_text(out / _CONFIG, tomli_w.dumps({"run": _circumstances(corpus), **_nested(settings)}))
+    except OSError as error:
+        msg = f"{out}: can not be written ({error.strerror}); name another folder with --out"
+        raise RunDirectoryError(msg) from None
+    return False
+
+
+def read_config(out: Path) -> tuple[Settings, dict[str, Any]]:
+    """Return the settings of a run and its ``[run]`` table: corpus, versions, machine.
+
+    Raises
+    ------
+    RunDirectoryError
+        The folder holds no run, or its `config.toml` is broken.
+    """
+    path = out / _CONFIG
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        about = content.pop("run")
+        return Settings().changed(content, where=str(path)), about
+    except OSError:
+        msg = f"{out}: holds no run (there is no {_CONFIG})"
+        raise RunDirectoryError(msg) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, PhonoscopeError) as error:
+        msg = f"{path}: is broken ({error}); give --overwrite to start anew"
+        raise RunDirectoryError(msg) from None
+
+
+def _difference(config: Path, settings: Settings, corpus: str) -> str | None:
+    """Name the first thing in which a run differs from what is asked for now."""
+    try:
+        there, about = read_config(config.parent)
+    except RunDirectoryError:
+        return f"format ({config.name} can not be read)"
+    if about.get("corpus") != corpus:
+        return f"corpus ({about.get('corpus')})"
+    if about.get("phonoscope") != __version__:
+        return f"version of phonoscope ({about.get('phonoscope')})"
+    for (name, old), (_, new) in zip(there.flat(), settings.flat(), strict=True):
+        if old != new:
+            return f"setting {name} ({old})"
+    return None
+
+
+def _remove(out: Path) -> None:
+    for name in _OWN:
+        path = out / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _nested(settings: Settings) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for name, value in settings.flat():
+        stage, _, key = name.rpartition(".")
+        (nested.setdefault(stage, {}) if stage else nested)[key] = value
+    return nested
+
+
+def _circumstances(corpus: str) -> dict[str, Any]:
+    return {
+        "corpus": corpus,
+        "phonoscope": __version__,
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in _LIBRARIES},
+        "machine": {
+            "system": f"{platform.system()} {platform.machine()}",
+            "processor": _processor(),
+            "cores": os.cpu_count() or 0,
+        },
+    }
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123 - a device, not a user's path
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
