@@ -14,7 +14,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(VENV)/installed
-	$(BIN)/phonoscope run --out runs/demo
+	$(BIN)/phonoscope run --preset demo --out runs/demo
 
 test: lint
 	$(BIN)/pytest

@@ -6,16 +6,26 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import numba
 import numpy as np
 import pytest
 import soundfile
 
+from phonoscope.corpus.types import Corpus, Segment, Utterance
+from phonoscope.signal.frames import FrameTable, SegmentTable
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from phonoscope.corpus.types import Split
+
     Labelled = tuple[float, float, str]
+    Spoken = tuple[str, Split, Sequence[tuple[str, int]]]
+
+# waiting threads shall sleep: by default they spin, and small kernels are a hundred times slower on a busy machine
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -95,3 +105,64 @@ def write_audio() -> WriteAudio:
         return path
 
     return write
+
+
+@pytest.fixture
+def numba_threads() -> Iterator[Callable[[int], None]]:
+    """Sets the number of threads of numba's kernels, up to two."""
+    before = numba.get_num_threads()
+    if before < 2:
+        pytest.skip("there is one processor only")
+    yield numba.set_num_threads
+    numba.set_num_threads(before)
+
+
+class MakeFrames(Protocol):
+    def __call__(
+        self, spoken: Sequence[Spoken], phones: str, *, noise: float = 0.3, context: int = 2, seed: int = 0
+    ) -> tuple[FrameTable, Corpus]: ...
+
+
+@pytest.fixture(scope="session")
+def make_frames() -> MakeFrames:
+    """Makes a frame table without audio: each phone has its spectrum, to which noise is added.
+
+    An utterance is (speaker, part, stretches), a stretch (phone, frames); a phone that is no phone is a pause.
+    """
+
+    def make(
+        spoken: Sequence[Spoken], phones: str, *, noise: float = 0.3, context: int = 2, seed: int = 0
+    ) -> tuple[FrameTable, Corpus]:
+        draws = np.random.default_rng(seed)
+        spectra = np.random.default_rng(0).standard_normal((len(phones) + 1, 22, 3))  # the last one is the pause's
+        values, labels, offset, count, rows, utterances = [], [], [], [], [], []
+        at = context
+        for i, (speaker, split, stretches) in enumerate(spoken):
+            said = [phones.find(phone) for phone, frames in stretches for _ in range(frames)]
+            frames_of = spectra[said] + noise * draws.standard_normal((len(said), 22, 3))
+            values += [frames_of[:1]] * context + [frames_of] + [frames_of[-1:]] * context
+            labels += [-1] * context + said + [-1] * context
+            offset.append(at)
+            count.append(len(said))
+            first, segments = 0, []
+            for phone, frames in stretches:
+                if phone in phones:
+                    start, end = first / 100, (first + frames) / 100
+                    segments.append(Segment(phone, start, end))
+                    rows.append((i, phones.index(phone), start, end, at + first, at + first + frames))
+                first += frames
+            utterances.append(Utterance(f"u{i}", speaker, Path(f"u{i}.wav"), first / 100, tuple(segments), split))
+            at += len(said) + 2 * context
+        columns = [np.array(column) for column in zip(*rows, strict=True)]
+        table = FrameTable(
+            np.concatenate(values).astype(np.float32),
+            np.array(labels),
+            np.array(offset),
+            np.array(count),
+            context,
+            0.01,
+            SegmentTable(*columns),
+        )
+        return table, Corpus("made", tuple(utterances), tuple(phones))
+
+    return make

@@ -167,7 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status: 0 done, 2 the input is wrong, 1 anything else."""
     complaints = Console(stderr=True, highlight=False)
     try:
-        app(arguments, exit_on_error=False, print_error=False)
+        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except UnknownOptionError as error:
         known = [name for name, _ in Settings().flat()]
         name = error.token.keyword or error.token.value

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from phonoscope.corpus.built_in import built_in_corpus
 from phonoscope.corpus.reading import read_corpus
 from phonoscope.corpus.types import Corpus
-from phonoscope.errors import SettingError
+from phonoscope.errors import RunDirectoryError, SettingError
 from phonoscope.evaluation.grid import (
     CLUSTERERS,
     REDUCTIONS,
@@ -29,14 +29,14 @@ from phonoscope.evaluation.grid import (
 from phonoscope.files import write_frame, written_whole
 from phonoscope.jobs import limited_threads, resolve_jobs
 from phonoscope.probing.activations import write_activations
-from phonoscope.probing.panel import Panel, draw_panel
+from phonoscope.probing.panel import Panel, check_enough, draw_panel
 from phonoscope.progress import Progress, Quiet
 from phonoscope.recogniser.cnn import LAYERS, PaperCNN, build_cnn
 from phonoscope.recogniser.inference import predict
 from phonoscope.recogniser.training import train, training_table
 from phonoscope.report.figures import save_figure, separability_figure
 from phonoscope.results import Run
-from phonoscope.rundir import claim
+from phonoscope.rundir import claim, record
 from phonoscope.settings import Settings
 from phonoscope.signal.frames import FrameTable, read_frames
 
@@ -81,13 +81,13 @@ def run(
     progress = progress or Quiet()
     jobs = resolve_jobs(jobs)
     result = Run(Path(out))
-    continued = claim(result.path, settings, _name(corpus), overwrite=overwrite)
-    if continued:
+    name = _name(corpus)
+    if claim(result.path, settings, name, overwrite=overwrite):
         progress.say(f"{result.path}: going on from what is there")
         if result.finished:
             return result
     with limited_threads(jobs):
-        _Stages(result.path, settings, jobs, progress).run(corpus)
+        _Stages(result.path, settings, jobs, progress).run(corpus, name)
     return result
 
 
@@ -120,10 +120,13 @@ class _Stages:
     jobs: int
     progress: Progress
 
-    def run(self, source: Corpus | Path | str | None) -> None:
+    def run(self, source: Corpus | Path | str | None, name: str) -> None:
         panel_path = self.out / "panel.parquet"
-        if not (panel_path.exists() and all(self._activation(layer).exists() for layer in LAYERS)):
-            self._probe(self._corpus(source))
+        if not panel_path.exists():  # the last file of the stages that need the corpus
+            corpus = self._corpus(source)
+            self._keep_corpus(corpus)
+            record(self.out, self.settings, name)
+            self._probe(corpus)
         phones = pl.read_parquet(panel_path)["phone"].to_list()
         results = self._grid(phones)
         per_phone = pl.concat(
@@ -147,11 +150,18 @@ class _Stages:
             self.progress.say(line)
         for warning in corpus.warnings:
             self.progress.warn(warning)
+        check_enough(corpus, self.settings.probing)
+        return corpus
+
+    def _keep_corpus(self, corpus: Corpus) -> None:
         rows = [(u.id, u.speaker, s.phone, s.start, s.end, u.split) for u in corpus.utterances for s in u.segments]
         names = ["utterance", "speaker", "phone", "start", "end", "split"]
         table = pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
-        write_frame(table, self.out / "corpus.parquet")
-        return corpus
+        path = self.out / "corpus.parquet"
+        if path.exists() and not pl.read_parquet(path).equals(table):
+            msg = f"{self.out}: holds a run of this corpus as it was before; name another folder with --out"
+            raise RunDirectoryError(msg)
+        write_frame(table, path)
 
     def _probe(self, corpus: Corpus) -> None:
         frames = read_frames(corpus, self.settings.signal, jobs=self.jobs, progress=self.progress)
@@ -177,7 +187,7 @@ class _Stages:
         write_frame(training_table(history), self.out / "training.csv")
         with written_whole([path]) as (temporary,):
             state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-            save_file(state, temporary, metadata={"phones": " ".join(corpus.phones)})
+            temporary.write_bytes(save(state, metadata={"phones": " ".join(corpus.phones)}))
         return model
 
     def _say_panel(self, panel: Panel) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import tempfile
 import tomllib
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ _LIBRARIES = ("numpy", "scipy", "scikit-learn", "numba", "torch", "kaldi-native-
 
 
 def claim(out: Path, settings: Settings, corpus: str, *, overwrite: bool) -> bool:
-    """Make the run directory ours, or find that it already is.
+    """Make the run directory and see that it can be used; `record` then marks it as this run's.
 
     Parameters
     ----------
@@ -65,12 +66,11 @@ def claim(out: Path, settings: Settings, corpus: str, *, overwrite: bool) -> boo
     try:
         out.mkdir(parents=True, exist_ok=True)
         names = sorted(entry.name for entry in out.iterdir())
+        with tempfile.TemporaryFile(dir=out):
+            pass  # better to know now than after an hour of training
     except OSError as error:
-        msg = f"{out}: the folder can not be made or read ({error.strerror}); name another with --out"
+        msg = f"{out}: the folder can not be made, read or written ({error.strerror}); name another with --out"
         raise RunDirectoryError(msg) from None
-    if not os.access(out, os.W_OK):
-        msg = f"{out}: the folder can not be written; name another with --out"
-        raise RunDirectoryError(msg)
     if _CONFIG in names:
         different = _difference(out / _CONFIG, settings, corpus)
         if not different:
@@ -82,12 +82,12 @@ def claim(out: Path, settings: Settings, corpus: str, *, overwrite: bool) -> boo
     elif names:
         msg = f"{out}: holds other files ({names[0]}, …) and no run; name an empty or a new folder with --out"
         raise RunDirectoryError(msg)
-    try:
-        write_text(out / _CONFIG, tomli_w.dumps({"run": _circumstances(corpus), **_nested(settings)}))
-    except OSError as error:
-        msg = f"{out}: can not be written ({error.strerror}); name another folder with --out"
-        raise RunDirectoryError(msg) from None
     return False
+
+
+def record(out: Path, settings: Settings, corpus: str) -> None:
+    """Write `config.toml`: all settings, and under ``[run]`` the corpus, versions and the machine."""
+    write_text(out / _CONFIG, tomli_w.dumps({**_nested(settings), "run": _circumstances(corpus)}))
 
 
 def read_config(out: Path) -> tuple[Settings, dict[str, Any]]:

@@ -64,6 +64,24 @@ class Panel:
         return tuple(self.counts.filter(pl.col("in_panel") & (pl.col("used") < most))["phone"])
 
 
+def check_enough(corpus: Corpus, settings: ProbingSettings) -> None:
+    """See before any training that at least two phones can reach the least number of samples.
+
+    Raises
+    ------
+    PanelError
+        The validation part has too few segments for that, however good the recogniser.
+    """
+    found = corpus.phone_counts("validation")
+    counts = pl.DataFrame({"phone": corpus.phones, "segments": [found[phone] for phone in corpus.phones]})
+    if counts.filter(pl.col("segments") >= _least(settings)).height < _FEWEST_PHONES:
+        raise _too_few(counts, "segments", settings)
+
+
+def _least(settings: ProbingSettings) -> int:
+    return min(settings.minimum, settings.n_per_phone)
+
+
 def draw_panel(frames: FrameTable, corpus: Corpus, settings: ProbingSettings, seed: int, predictor: Predictor) -> Panel:
     """Draw for each phone `n_per_phone` validation samples, without replacement.
 
@@ -102,7 +120,7 @@ def draw_panel(frames: FrameTable, corpus: Corpus, settings: ProbingSettings, se
         of_phone = table.phone[candidates] == index
         eligible = np.flatnonzero(of_phone & correct) if correct is not None else np.flatnonzero(of_phone)
         used = min(len(eligible), settings.n_per_phone)
-        in_panel = used >= min(settings.minimum, settings.n_per_phone)
+        in_panel = used >= _least(settings)
         if in_panel:
             draw = np.random.default_rng((seed, index)).permutation(len(eligible))[:used]
             chosen.append(np.sort(eligible[draw]))
@@ -121,7 +139,7 @@ def draw_panel(frames: FrameTable, corpus: Corpus, settings: ProbingSettings, se
     )
     phones = tuple(counts_frame.filter("in_panel")["phone"])
     if len(phones) < _FEWEST_PHONES:
-        raise _too_few(counts_frame, settings)
+        raise _too_few(counts_frame, "correct" if settings.correct_only else "segments", settings)
     order = np.concatenate(chosen)
     rows, owner = _ranges(first[order], last[order])
     return Panel(
@@ -183,12 +201,12 @@ def _describe(
     )
 
 
-def _too_few(counts: pl.DataFrame, settings: ProbingSettings) -> PanelError:
-    kind = "correct" if settings.correct_only else "segments"
-    richest = counts.sort(kind, descending=True).head(5)
-    listed = ", ".join(f"/{phone}/ {n}" for phone, n in zip(richest["phone"], richest[kind], strict=True))
+def _too_few(counts: pl.DataFrame, column: str, settings: ProbingSettings) -> PanelError:
+    richest = counts.sort(column, descending=True, maintain_order=True).head(5)
+    listed = ", ".join(f"/{phone}/ {n}" for phone, n in zip(richest["phone"], richest[column], strict=True))
+    kind = "correctly classified samples" if column == "correct" else "segments"
+    way_out = " or --probing.correct_only false" if column == "correct" else ""
     return PanelError(
-        f"too few phones have {settings.minimum} samples in the validation part (the most: {listed}); "
-        f"give more speech, a larger --corpus.validation, or a smaller --probing.minimum"
-        + (", or set --probing.correct_only false" if settings.correct_only else "")
+        f"too few phones have {_least(settings)} {kind} in the validation part (the most: {listed}); "
+        f"give more speech, a larger --corpus.validation, a smaller --probing.minimum{way_out}"
     )

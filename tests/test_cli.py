@@ -1,0 +1,140 @@
+"""The command line: exit statuses, one sentence for each mistake, settings from everywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import phonoscope
+from phonoscope.cli import RunOptions, _settings, main
+from phonoscope.settings import PRESETS, Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import WriteAudio, WriteGrid
+
+PHONES = [(0.1 * i, 0.1 * (i + 1), "aiu"[i % 3]) for i in range(9)]
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
+    """Run a command that has to be refused; return its one sentence."""
+    assert main([str(argument) for argument in arguments]) == 2
+    complaint = capsys.readouterr().err
+    last = complaint.strip().splitlines()[-1]
+    assert last.startswith("phonoscope: ")
+    assert "Traceback" not in complaint
+    return last
+
+
+def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == phonoscope.__version__
+    assert main(["run", "--help"]) == 0
+    text = capsys.readouterr().out
+    for name, _ in Settings().flat():
+        assert f"--{name}" in text, name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["run"], "--out"),
+        (["rnu"], "run"),
+        (["run", "--out", "x", "--corpus.teir", "a"], "did you mean 'corpus.tier'?"),
+        (["run", "--out", "x", "--learning_rate", "1"], "did you mean 'recogniser.learning_rate'?"),
+        (["run", "--out", "x", "--recogniser.dropout", "2"], "recogniser.dropout = 2.0: it has to be from 0 to 0.95"),
+        (["run", "--out", "x", "--recogniser.max_epochs", "many"], "max_epochs"),
+        (["run", "--out", "x", "--probing.frame", "fourth"], "third"),
+        (["run", "--out", "x", "--probing.correct_only", "perhaps"], "correct_only"),
+        (["run", "--out", "x", "--preset", "dmeo"], "did you mean 'demo'?"),
+        (["run", "--out", "x", "--config", "nowhere.toml"], "nowhere.toml"),
+        (["run", "nowhere", "--out", "x"], "nowhere"),
+    ],
+)
+def test_a_mistake_gets_one_sentence(
+    arguments: list[str],
+    expected: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert expected in refused(capsys, *arguments)
+
+
+def test_settings_come_from_preset_then_file_then_options(tmp_path: Path) -> None:
+    file = tmp_path / "my.toml"
+    file.write_text("seed = 5\n[recogniser]\nbatch_size = 64\nlearning_rate = 0.5\n")
+    options = RunOptions(recogniser_learning_rate=0.1, probing_correct_only="false")
+    settings = _settings(options, "paper", file)
+    assert settings.seed == 5
+    assert settings.recogniser.batch_size == 64
+    assert settings.recogniser.learning_rate == 0.1
+    assert settings.probing.correct_only is False
+    assert settings.synth.train_minutes == Settings().changed(PRESETS["paper"]).synth.train_minutes
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("[corpus]\ntire = 'x'\n", "did you mean 'corpus.tier'?"),
+        ("[corpus\n", "not TOML"),
+        ("[signal]\nn_mels = 'forty'\n", "signal.n_mels = 'forty': it has to be a whole number"),
+        ("[synth]\nsnr_low = 50\n", "synth.snr_low"),
+    ],
+)
+def test_a_mistake_in_the_file_names_the_file(
+    content: str, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "my.toml"
+    file.write_text(content)
+    complaint = refused(capsys, "run", "--out", tmp_path / "run", "--config", file)
+    assert str(file) in complaint
+    assert expected in complaint
+
+
+def test_mistakes_in_a_corpus_name_the_file_and_the_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], write_audio: WriteAudio, write_grid: WriteGrid
+) -> None:
+    corpus, out = tmp_path / "corpus", tmp_path / "run"
+    audio = write_audio(corpus / "anna" / "one.wav", 1.0)
+    assert "TextGrid" in refused(capsys, "run", corpus, "--out", out)
+
+    grid = write_grid(corpus / "anna" / "one.TextGrid", PHONES)
+    lines = grid.read_text().splitlines()
+    grid.write_text("\n".join(lines[:20]))
+    assert "one.TextGrid, line " in refused(capsys, "run", corpus, "--out", out)
+
+    write_grid(grid, PHONES, tier="words")
+    assert "words" in refused(capsys, "run", corpus, "--out", out)
+
+    write_grid(grid, [(0.0, 0.5, "a"), (0.5, 3.0, "i")])
+    complaint = refused(capsys, "run", corpus, "--out", out)
+    assert "one.TextGrid" in complaint
+    assert "3" in complaint
+
+    write_grid(grid, [(0.0, 0.5, "a"), (0.4, 0.8, "i")])
+    assert "0.4" in refused(capsys, "run", corpus, "--out", out)
+
+    write_grid(grid, [(0.0, 0.5, "a"), (0.5, 0.5, "i")])
+    assert "0.5" in refused(capsys, "run", corpus, "--out", out)
+
+    write_grid(grid, PHONES)
+    audio.write_bytes(b"")
+    assert "one.wav" in refused(capsys, "run", corpus, "--out", out)
+
+    for name in ("one", "two"):
+        write_audio(corpus / "anna" / f"{name}.wav", 1.0)
+        write_grid(corpus / "anna" / f"{name}.TextGrid", PHONES)
+    assert "one speaker" in refused(capsys, "run", corpus, "--out", out, "--corpus.split", "speaker")
+    assert "too few phones" in refused(capsys, "run", corpus, "--out", out)
+    assert not out.exists() or not list(out.iterdir()), "nothing is left where nothing was run"
+
+
+def test_synth_writes_a_corpus_and_refuses_a_full_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = ["--synth.train_minutes", "0.5", "--synth.validation_minutes", "0.5", "--quiet"]
+    assert main(["synth", str(tmp_path / "synth"), *small]) == 0
+    assert list((tmp_path / "synth").rglob("*.TextGrid"))
+    assert "not empty" in refused(capsys, "synth", tmp_path / "synth", *small)

@@ -1,0 +1,246 @@
+"""The whole experiment, small: the files, the numbers twice, going on, and refusing."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pytest
+from safetensors import safe_open
+
+import phonoscope
+from phonoscope.corpus.synth import write_synthetic
+from phonoscope.errors import PanelError, RunDirectoryError, SettingError
+from phonoscope.evaluation.separability import separability
+from phonoscope.experiment import run
+from phonoscope.progress import Quiet
+from phonoscope.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from phonoscope.results import Run
+
+LAYERS = ("raw", "conv1", "mp1", "conv2", "mp2", "D1", "D2", "D3")
+WIDTHS = (1320, 10368, 3456, 3584, 1792, 1024, 1024, 1024)
+SMALL = Settings().changed(
+    {
+        "synth.train_minutes": 2,
+        "synth.validation_minutes": 1,
+        "synth.train_voices": 6,
+        "synth.validation_voices": 3,
+        "recogniser.max_epochs": 2,
+        "probing.n_per_phone": 6,
+        "probing.minimum": 2,
+        "probing.correct_only": False,
+        "reduction.tsne_iterations": 250,
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("synthetic") / "corpus"
+    write_synthetic(folder, SMALL.synth, jobs=2, progress=Quiet())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return run(corpus, out=tmp_path_factory.mktemp("runs") / "first", settings=SMALL)
+
+
+def test_every_file_of_the_design_is_there(finished: Run) -> None:
+    for name in (
+        "config.toml",
+        "corpus.parquet",
+        "model.safetensors",
+        "training.csv",
+        "panel.parquet",
+        "clusters.parquet",
+        "scores.csv",
+        "figures/figure1.svg",
+        "figures/figure1.png",
+        *(f"activations/{layer}.npy" for layer in LAYERS),
+        *(f"embeddings/{layer}-{reduction}.npy" for layer in LAYERS for reduction in ("pca", "tsne")),
+    ):
+        assert (finished.path / name).stat().st_size > 0, name
+    assert not list(finished.path.rglob(".*")), "a temporary file was left behind"
+
+
+def test_a_cell_a_row_and_its_figures_follow_from_the_clusters(finished: Run) -> None:
+    scores = finished.scores
+    assert scores.columns[:11] == [
+        "layer",
+        "reduction",
+        "clusterer",
+        "k",
+        "seed",
+        "precision",
+        "recall",
+        "f_measure",
+        "n_samples",
+        "n_phones",
+        "n_phones_found",
+    ]
+    assert scores.height == 8 * 3 * 2
+    assert scores.select("layer", "reduction", "clusterer").is_unique().all()
+    assert set(scores["k"]) == {finished.panel["phone"].n_unique()}
+    phones = finished.panel.sort("sample")["phone"].to_list()
+    keys = ["layer", "reduction", "clusterer"]
+    for (layer, reduction, clusterer), cell in finished.clusters.group_by(keys):
+        row = scores.row(
+            by_predicate=(pl.col("layer") == layer)
+            & (pl.col("reduction") == reduction)
+            & (pl.col("clusterer") == clusterer),
+            named=True,
+        )
+        measured = separability(phones, cell.sort("sample")["cluster"].to_list())
+        assert row["f_measure"] == pytest.approx(measured.f_measure)
+        assert row["n_phones_found"] == measured.n_phones_found
+
+
+def test_panel_samples_lie_on_the_third_frame_of_validation_segments(finished: Run, corpus: Path) -> None:
+    segments = pl.read_parquet(finished.path / "corpus.parquet")
+    joined = finished.panel.join(segments, on=["utterance", "phone", "start", "end"], how="left")
+    assert joined["split"].to_list() == ["validation"] * finished.panel.height
+    # the first frame centre at or after the start, and two more
+    first = np.ceil(np.round(joined["start"].to_numpy() / 0.01 - 0.5, 6))
+    np.testing.assert_allclose(finished.panel["time"].to_numpy(), (first + 2.5) * 0.01, atol=1e-6)
+    assert finished.panel.group_by("phone").len()["len"].to_list() == [6] * 33
+    assert (corpus / f"{finished.panel['utterance'][0]}.flac").exists()
+
+
+def test_activations_have_the_papers_widths(finished: Run) -> None:
+    for layer, width in zip(LAYERS, WIDTHS, strict=True):
+        found = finished.activations(layer)
+        assert found.shape == (finished.panel.height, width)
+        assert found.dtype == np.float32
+        assert np.isfinite(found).all()
+    assert (finished.activations("mp2").min(), finished.activations("D3").min()) == (0, 0), "ReLU leaves no negatives"
+
+
+def test_config_says_what_was_run_and_serves_as_settings(finished: Run, corpus: Path) -> None:
+    path = finished.path / "config.toml"
+    assert read_settings(path, Settings()) == SMALL
+    about = tomllib.loads(path.read_text())["run"]
+    assert about["corpus"] == str(corpus)
+    assert about["phonoscope"] == phonoscope.__version__
+    assert {"torch", "numpy"} <= about["libraries"].keys()
+
+
+def test_the_model_file_names_its_phones(finished: Run) -> None:
+    with safe_open(finished.path / "model.safetensors", framework="np") as file:
+        assert len(file.metadata()["phones"].split(" ")) == 33
+        assert file.get_slice("output.weight").get_shape() == [33, 1024]
+
+
+def test_the_learning_curve_has_an_epoch_a_row(finished: Run) -> None:
+    training = finished.training
+    assert training.columns == [
+        "epoch",
+        "training_loss",
+        "validation_loss",
+        "frame_accuracy",
+        "phone_error_rate",
+        "seconds",
+    ]
+    assert training["epoch"].to_list() == [1, 2]
+    assert training["training_loss"][1] < training["training_loss"][0]
+
+
+def test_same_seed_same_scores_another_seed_others(finished: Run, corpus: Path, tmp_path: Path) -> None:
+    again = run(corpus, out=tmp_path / "again", settings=SMALL)
+    for name in ("scores.csv", "clusters.parquet", "panel.parquet", "figures/figure1.svg", "model.safetensors"):
+        assert (again.path / name).read_bytes() == (finished.path / name).read_bytes(), name
+    other = run(corpus, out=tmp_path / "other", settings=SMALL.changed({"seed": 1}))
+    assert not other.scores.equals(finished.scores)
+    assert not other.panel.equals(finished.panel)
+
+
+def test_a_finished_run_is_not_done_again(finished: Run, corpus: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in finished.path.rglob("*")}
+    again = run(corpus, out=finished.path, settings=SMALL)
+    assert {path: path.stat().st_mtime_ns for path in again.path.rglob("*")} == before
+
+
+def test_an_interrupted_run_goes_on_to_the_same_end(finished: Run, corpus: Path, tmp_path: Path) -> None:
+    class PulledPlug(Exception):  # noqa: N818 - not an error of anything
+        pass
+
+    class Plug(Quiet):
+        def bar(self, text: str, total: int):  # type: ignore[no-untyped-def] # noqa: ANN202
+            if text == "grid":
+                raise PulledPlug
+            return super().bar(text, total)
+
+    with pytest.raises(PulledPlug):
+        run(corpus, out=tmp_path / "run", settings=SMALL, progress=Plug())
+    trained = (tmp_path / "run" / "model.safetensors").stat().st_mtime_ns
+    result = run(corpus, out=tmp_path / "run", settings=SMALL)
+    assert (result.path / "model.safetensors").stat().st_mtime_ns == trained
+    assert (result.path / "scores.csv").read_bytes() == (finished.path / "scores.csv").read_bytes()
+
+
+def test_other_settings_in_the_same_folder_are_refused_unless_overwritten(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    quick = SMALL.changed({"recogniser.max_epochs": 1})
+    run(corpus, out=out, settings=quick)
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(RunDirectoryError, match=r"setting recogniser\.max_epochs \(1\).*--overwrite"):
+        run(corpus, out=out, settings=SMALL)
+    with pytest.raises(RunDirectoryError, match="another corpus"):
+        run(tmp_path, out=out, settings=quick)
+    result = run(corpus, out=out, settings=SMALL, overwrite=True)
+    assert result.training.height == 2
+    assert (out / "notes.txt").read_text() == "mine"
+
+
+def test_a_folder_of_other_things_is_refused_and_left_alone(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(RunDirectoryError, match=r"thesis\.tex"):
+        run(corpus, out=tmp_path, settings=SMALL, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+    with pytest.raises(RunDirectoryError, match="this is a file"):
+        run(corpus, out=tmp_path / "thesis.tex", settings=SMALL)
+    with pytest.raises(RunDirectoryError, match="can not be made"):
+        run(corpus, out=tmp_path / "thesis.tex" / "below", settings=SMALL)
+
+
+def test_too_few_samples_are_found_before_training(corpus: Path, tmp_path: Path) -> None:
+    settings = SMALL.changed({"probing.minimum": 5000, "probing.n_per_phone": 5000})
+    with pytest.raises(PanelError, match="too few phones have 5000 segments"):
+        run(corpus, out=tmp_path / "run", settings=settings)
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_no_jobs_and_too_many_clusters_are_named(corpus: Path, tmp_path: Path, finished: Run) -> None:
+    with pytest.raises(SettingError, match="--jobs 0"):
+        run(corpus, out=tmp_path / "run", settings=SMALL, jobs=0)
+    settings = SMALL.changed({"clustering.k": 100_000, "recogniser.max_epochs": 1})
+    with pytest.raises(SettingError, match=rf"clustering\.k = 100000: .*{finished.panel.height} samples"):
+        run(corpus, out=tmp_path / "run", settings=settings)
+
+
+def test_the_mean_over_the_segment_is_a_setting(corpus: Path, tmp_path: Path) -> None:
+    settings = SMALL.changed({"probing.frame": "mean", "recogniser.max_epochs": 1, "probing.correct_only": True})
+    result = run(corpus, out=tmp_path / "run", settings=settings)
+    middle = (result.panel["start"] + result.panel["end"]) / 2
+    assert (result.panel["time"] - middle).abs().to_numpy().max() < 0.0101
+
+
+def test_real_french_goes_through(french_prompts: Path, tmp_path: Path) -> None:
+    settings = Settings().changed(
+        {"recogniser.max_epochs": 1, "probing.n_per_phone": 10, "probing.minimum": 5, "reduction.tsne_iterations": 250}
+    )
+    result = run(french_prompts, out=tmp_path / "run", settings=settings)
+    counts = result.panel_counts
+    assert counts.filter(phone="J")["in_panel"].to_list() == [False], "12 tokens are too few"
+    assert counts.filter(phone="H")["segments"].to_list() == [0], "the aligner did not use it"
+    assert counts.filter(phone="a")["used"].to_list() == [10]
+    assert result.training["frame_accuracy"][0] > 0.3
+    best = result.scores.group_by("layer").agg(pl.col("f_measure").max())
+    by_layer = dict(best.iter_rows())
+    assert by_layer["D3"] > by_layer["raw"]
