@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sklearn.cluster import SpectralClustering as OfScikitLearn
 from sklearn.datasets import make_moons
 from sklearn.utils.estimator_checks import check_estimator
+from threadpoolctl import threadpool_limits
 
 import oracles
 from phonoscope.clustering.affinity import choose_sigma, contrast, gaussian_affinity
@@ -57,6 +58,28 @@ def test_eigenpairs_are_those_of_the_full_decomposition(k: int) -> None:
     overlap = np.abs((vectors * all_vectors[:, ::-1][:, :k]).sum(axis=0))
     np.testing.assert_allclose(overlap, 1, atol=1e-6)
     np.testing.assert_allclose(vectors.T @ vectors, np.eye(k), atol=1e-8)
+
+
+@pytest.mark.parametrize("k", [2, 5, 8, 33])
+@pytest.mark.parametrize("kind", ["noise", "groups", "pieces", "circle"])
+def test_eigenpairs_of_a_larger_matrix_are_too(kind: str, k: int) -> None:
+    draws = np.random.default_rng(k)
+    angle = np.linspace(0, 2 * np.pi, 510, endpoint=False)
+    X = {
+        "noise": draws.standard_normal((510, 3)),
+        "groups": np.repeat(np.eye(6), 85, axis=0) + 0.01 * draws.standard_normal((510, 6)),
+        "pieces": 9 * np.repeat(np.eye(6), 85, axis=0) + 0.1 * draws.standard_normal((510, 6)),
+        "circle": np.stack([np.cos(angle), np.sin(angle)], axis=1),  # its eigenvalues come in pairs
+    }[kind]
+    L = normalised_affinity(gaussian_affinity(squared_distances(X), 0.5))
+    with threadpool_limits(1, "blas"):  # threads that wait for each other take many times as long beside other jobs
+        values, vectors = leading_eigenpairs(L, k)
+        again = leading_eigenpairs(L, k)
+        expected = np.linalg.eigvalsh(L)[::-1][:k]
+    np.testing.assert_allclose(values, expected, atol=1e-9)
+    np.testing.assert_allclose(L @ vectors, vectors * values, atol=1e-8)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(k), atol=1e-8)
+    np.testing.assert_array_equal(again[1], vectors)
 
 
 def test_eigenspaces_of_equal_eigenvalues_are_found_whole() -> None:

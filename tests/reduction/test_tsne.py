@@ -12,13 +12,9 @@ from sklearn.datasets import load_iris
 from sklearn.neighbors import NearestNeighbors
 
 import oracles
-from phonoscope.reduction.tsne import (
-    TSNE,
-    conditional_probabilities,
-    gradient,
-    joint_probabilities,
-    kl_divergence,
-)
+from phonoscope.reduction import tsne
+from phonoscope.reduction.neighbourhoods import conditional_probabilities, joint_probabilities
+from phonoscope.reduction.tsne import TSNE, descend, gradient, kl_divergence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +26,11 @@ if TYPE_CHECKING:
 
 
 def some(n: int = 12, d: int = 4, seed: int = 0) -> Floats:
-    return np.random.default_rng(seed).standard_normal((n, d))
+    return np.asarray(np.random.default_rng(seed).standard_normal((n, d)))
+
+
+def fading() -> Floats:
+    return np.asarray(some() * np.array([4.0, 2.0, 1.0, 0.5]))
 
 
 def blobs(n: int = 60) -> tuple[Floats, NDArray[np.int64]]:
@@ -145,37 +145,45 @@ def test_neighbours_stay_neighbours(dimensions: int, init: Any) -> None:  # noqa
 
 def test_the_embedding_is_centred_and_at_rest() -> None:
     X, _ = load_iris(return_X_y=True)
-    tsne = TSNE(perplexity=15, random_state=0).fit(X)
-    assert tsne.embedding_.dtype == np.float32
-    np.testing.assert_allclose(tsne.embedding_.mean(axis=0), 0, atol=1e-3)
-    assert np.abs(gradient(joint_probabilities(X, 15), tsne.embedding_)).max() < 1e-4
+    fitted = TSNE(perplexity=15, random_state=0).fit(X)
+    assert fitted.embedding_.dtype == np.float32
+    np.testing.assert_allclose(fitted.embedding_.mean(axis=0), 0, atol=1e-3)
+    assert np.abs(gradient(joint_probabilities(X, 15), fitted.embedding_)).max() < 1e-4
 
 
-def test_every_step_is_van_der_maaten_s() -> None:
-    X = some(13)
-    P = oracles.conditional_probabilities(oracles.squared_distances(X), 4.0)
-    P = (P + P.T) / 26
-    tsne = TSNE(perplexity=4, max_iter=3, learning_rate=20, early_exaggeration=8, random_state=0).fit(X)
-    centred = X - X.mean(axis=0)
-    Y = oracles.pca(X, 1.0)[0][:, :2]
-    axes = np.linalg.lstsq(Y, centred, rcond=None)[0]
-    Y = Y * np.sign(axes[np.arange(2), np.abs(axes).argmax(axis=1)])  # each axis's largest entry is positive
-    Y = Y * 1e-4 / Y[:, 0].std()
+@pytest.mark.parametrize("dimensions", [2, 3])
+@pytest.mark.parametrize(("early", "exaggeration", "momentum"), [(4, 8.0, 0.5), (0, 1.0, 0.8)])
+def test_every_step_is_van_der_maaten_s(
+    early: int, exaggeration: float, momentum: float, dimensions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tsne, "_EXAGGERATED_ITERATIONS", early)
+    P = joint_probabilities(some(13), 4.0)
+    Y = some(13, dimensions, seed=1)
+    found = descend(P, Y.astype(np.float32), iterations=4, exaggeration=8.0, learning_rate=20.0)
     step, gains = np.zeros_like(Y), np.ones_like(Y)
-    for _ in range(3):
-        # 8 P does not sum to one: the slope is that of the attraction eight times over, and of the repulsion
-        slope = np.zeros_like(Y)
-        Q = oracles.student(Y)
+    for _ in range(4):
+        # with P exaggerated the slope is that of the attraction eight times over, and of the repulsion once
+        slope, Q = np.zeros_like(Y), oracles.student(Y)
         for i in range(13):
             for j in range(13):
                 apart = Y[i] - Y[j]
-                slope[i] += 4 * (8 * P[i, j] - Q[i, j]) * apart / (1 + apart @ apart)
+                slope[i] += 4 * (exaggeration * P[i, j] - Q[i, j]) * apart / (1 + apart @ apart)
         same = np.sign(slope) == np.sign(step)
         gains = np.maximum(np.where(same, gains * 0.8, gains + 0.2), 0.01)
-        step = 0.5 * step - 20 * gains * slope
+        step = momentum * step - 20 * gains * slope
         Y = Y + step
         Y = Y - Y.mean(axis=0)
-    np.testing.assert_allclose(tsne.embedding_, Y, rtol=1e-3, atol=1e-3 * np.abs(Y).max())
+    np.testing.assert_allclose(found, Y, atol=1e-3 * np.abs(Y).max())
+
+
+def test_starts_from_the_principal_components_made_small() -> None:
+    X = fading()
+    Y = TSNE(perplexity=4, max_iter=1, learning_rate=1e-9).fit_transform(X)
+    scores = oracles.pca(X, 1.0)[0][:, :2]
+    expected = 1e-4 * scores / scores[:, 0].std()
+    np.testing.assert_allclose(np.abs(Y), np.abs(expected), atol=1e-8)
+    drawn = TSNE(perplexity=4, init="random", max_iter=1, learning_rate=1e-9, random_state=0).fit_transform(some(300))
+    np.testing.assert_allclose(drawn.std(axis=0), 1e-4, rtol=0.15)
 
 
 @pytest.mark.parametrize("init", ["pca", "random"])
@@ -215,22 +223,22 @@ def test_any_layout_of_the_data_gives_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("X", [np.zeros((9, 3)), np.full((33, 4), 0.1)])
 def test_samples_that_are_all_the_same_are_embedded(X: Floats) -> None:
-    tsne = TSNE(perplexity=2, max_iter=300, random_state=0).fit(X)
-    assert np.isfinite(tsne.embedding_).all()
-    assert np.isfinite(tsne.kl_divergence_)
+    fitted = TSNE(perplexity=2, max_iter=300, random_state=0).fit(X)
+    assert np.isfinite(fitted.embedding_).all()
+    assert np.isfinite(fitted.kl_divergence_)
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])
 @pytest.mark.parametrize(("n", "perplexity"), [(3, 1), (3, 1.9), (4, 1), (5, 3.9), (8, 2)])
 def test_few_samples_are_embedded(n: int, perplexity: float, dimensions: int) -> None:
-    tsne = TSNE(dimensions, perplexity=perplexity, random_state=0).fit(some(n, 2))
-    assert np.isfinite(tsne.embedding_).all()
-    assert tsne.kl_divergence_ > -1e-6
+    fitted = TSNE(dimensions, perplexity=perplexity, random_state=0).fit(some(n, 2))
+    assert np.isfinite(fitted.embedding_).all()
+    assert fitted.kl_divergence_ > -1e-6
 
 
 def test_one_feature_is_enough() -> None:
-    tsne = TSNE(3, perplexity=5, max_iter=300).fit(np.arange(20.0)[:, None])
-    assert np.isfinite(tsne.embedding_).all()
+    fitted = TSNE(3, perplexity=5, max_iter=300).fit(np.arange(20.0)[:, None])
+    assert np.isfinite(fitted.embedding_).all()
 
 
 @pytest.mark.parametrize(
@@ -258,6 +266,6 @@ def test_values_that_are_no_numbers_are_refused(bad: float) -> None:
 
 
 def test_parameters_are_kept_as_given() -> None:
-    tsne = TSNE(3, perplexity=7, init="random", early_exaggeration=5, learning_rate=11, max_iter=300, random_state=9)
-    assert clone(tsne).get_params() == tsne.get_params()
-    assert tsne.fit(some(30)).get_params() == clone(tsne).get_params()
+    fitted = TSNE(3, perplexity=7, init="random", early_exaggeration=5, learning_rate=11, max_iter=300, random_state=9)
+    assert clone(fitted).get_params() == fitted.get_params()
+    assert fitted.fit(some(30)).get_params() == clone(fitted).get_params()

@@ -123,7 +123,7 @@ def train(
 
     Returns
     -------
-    The network as it was after the epoch of lowest validation loss, in evaluation mode, and the learning curve.
+    The network as the last epoch left it, in evaluation mode, and the learning curve.
 
     Raises
     ------
@@ -147,7 +147,6 @@ def train(
     rows = torch.from_numpy(frames.labelled_rows(corpus, "train"))
     labels = torch.from_numpy(frames.labels)
     history: list[Epoch] = []
-    best: dict[str, torch.Tensor] = {}
     started = time.perf_counter()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
@@ -176,10 +175,7 @@ def train(
                 f"phone error rate {measured[2]:.3f}"
             )
             losses = [e.validation_loss for e in history]
-            if losses[-1] == min(losses):
-                best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
             if should_stop(losses, config.min_decrease, config.patience):
                 break
-    model.load_state_dict(best)
     model.eval()
     return model, history
