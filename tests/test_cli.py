@@ -28,7 +28,8 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
     return last
 
 
-def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
+def test_version_and_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")  # narrower, and long names are broken over lines
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.strip() == phonoscope.__version__
     assert main(["run", "--help"]) == 0

@@ -69,6 +69,17 @@ class SignalSettings(Checked):
         "speaker", "over what the mean of each coefficient is taken that is subtracted"
     )
 
+    def __post_init__(self) -> None:
+        """Raise `SettingError` for what no setting may be, and for frames that would drift against the phone times."""
+        super().__post_init__()
+        samples = self.sample_rate * self.hop_ms / 1000
+        if not samples.is_integer():
+            msg = (
+                f"signal.hop_ms = {self.hop_ms}: at {self.sample_rate} Hz that is {samples:g} samples, and it has to "
+                f"be a whole number of them; change it or signal.sample_rate"
+            )
+            raise SettingError(msg)
+
 
 @dataclass(frozen=True)
 class RecogniserSettings(Checked):

@@ -171,7 +171,7 @@ def test_every_phone_has_its_share_of_both_parts(takes: list[Take]) -> None:
         shares = dict(zip(phone_names(), total / total.sum(), strict=True))
         assert min(shares.values()) >= least, shares
         assert max(shares.values()) <= 0.08, shares
-        assert total.min() >= 300
+        assert total.min() >= 250
 
 
 def test_sentences_are_many_and_all_different() -> None:

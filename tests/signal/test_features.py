@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import oracles
+from phonoscope.errors import SettingError
 from phonoscope.settings import SignalSettings
 from phonoscope.signal.features import deltas, features, filterbank
 
@@ -63,8 +64,7 @@ def test_there_is_one_frame_a_hop_rounded_to_the_nearest(n: int) -> None:
         (16_000, 5, 25),
         (8_000, 10, 20),
         (44_100, 10, 20),
-        (22_050, 10, 20),  # 220.5 samples a hop
-        (11_025, 10, 25),
+        (22_050, 20, 20),
     ],
 )
 def test_frame_i_is_centred_at_i_and_a_half_hops(rate: int, hop: float, window: float) -> None:
@@ -77,6 +77,17 @@ def test_frame_i_is_centred_at_i_and_a_half_hops(rate: int, hop: float, window: 
         heard = np.flatnonzero(energies > 0)
         assert abs(heard - i).max() * hop <= window / 2
     assert abs(len(energies) - 12 / seconds) <= 1
+
+
+@pytest.mark.parametrize(("rate", "samples"), [(22_050, "220.5"), (11_025, "110.25")])
+def test_a_hop_that_is_no_whole_number_of_samples_is_refused(rate: int, samples: str) -> None:
+    with pytest.raises(SettingError, match=rf"signal\.hop_ms = 10\.0: at {rate} Hz that is {samples} samples"):
+        SignalSettings(sample_rate=rate)
+
+
+def test_more_filters_than_the_spectrum_holds_are_refused() -> None:
+    with pytest.raises(SettingError, match=r"signal\.n_mels = 200"):
+        filterbank(np.zeros(16_000, np.float32), SignalSettings(n_mels=200))
 
 
 def test_an_impulse_between_two_frames_is_heard_in_both() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # Zelnik-Manor and Perona take the distance to the seventh neighbour.
 _LOCAL_NEIGHBOUR = 7
+_KERNELS = {"2sigma2": 2.0, "sigma2": 1.0}
 
 
 def mouysset_sigma(squared: NDArray[np.float64], dimensions: int) -> float:
@@ -64,7 +65,7 @@ def choose_sigma(squared: NDArray[np.float64], dimensions: int, rule: str | floa
 def gaussian_affinity(
     squared: NDArray[np.float64],
     sigma: float | NDArray[np.float64],
-    kernel: Literal["2sigma2", "sigma2"] = "2sigma2",
+    kernel: str = "2sigma2",
 ) -> NDArray[np.float64]:
     """Return ``A_ij = exp(-d_ij² / (2 σ_i σ_j))``, or without the 2, with zeros on the diagonal.
 
@@ -75,10 +76,17 @@ def gaussian_affinity(
     sigma
         One width, or one a sample, shape (n,).
     kernel
-        Whether the squared distance is divided by ``2 σ²`` (Ng, Jordan and Weiss) or ``σ²``.
+        ``2sigma2`` or ``sigma2``: the squared distance is divided by ``2 σ²`` (Ng, Jordan and Weiss) or ``σ²``.
+
+    Raises
+    ------
+    ValueError
+        `kernel` is neither.
     """
-    product = np.multiply.outer(sigma, sigma)
-    A = np.exp(squared / (product * (-2.0 if kernel == "2sigma2" else -1.0)))
+    if kernel not in _KERNELS:
+        msg = f"kernel is {' or '.join(map(repr, _KERNELS))}, not {kernel!r}"
+        raise ValueError(msg)
+    A = np.exp(squared / (np.multiply.outer(sigma, sigma) * -_KERNELS[kernel]))
     np.fill_diagonal(A, 0.0)
     return np.asarray(A)
 

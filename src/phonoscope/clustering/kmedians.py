@@ -133,7 +133,7 @@ def _fill_empty(labels: NDArray[np.int64], distances: NDArray[np.float32], k: in
         farthest = int(np.where(movable, distances, -1.0).argmax())
         sizes[labels[farthest]] -= 1
         labels[farthest] = cluster
-        distances[farthest] = 0.0
+        distances[farthest] = 0.0  # it is its cluster's centre now, and no other empty one takes it
         sizes[cluster] = 1
 
 
@@ -219,6 +219,9 @@ class KMedians(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             centres = np.ascontiguousarray(self.init, np.float32)
             if centres.shape != (self.n_clusters, data.shape[1]):
                 msg = f"init holds centres of shape {centres.shape}, not {(self.n_clusters, data.shape[1])}"
+                raise ValueError(msg)
+            if not np.isfinite(centres).all():
+                msg = "init holds centres with NaN or infinity"
                 raise ValueError(msg)
             return centres
         if self.init not in ("pilot", "random"):

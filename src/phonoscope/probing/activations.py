@@ -51,6 +51,7 @@ def write_activations(
     windows = Windows(frames)
     starts = np.flatnonzero(np.diff(panel.sample_of_row, prepend=-1))
     lengths = np.diff(np.append(starts, len(panel.rows)))
+    training = model.training
     model.eval()
     with written_whole([folder / f"{name}.npy" for name in sizes]) as temporary:
         files = {
@@ -68,6 +69,7 @@ def write_activations(
                 advance(last - first)
         for file in files.values():
             file.flush()
+    model.train(training)
 
 
 def _batches(lengths: np.ndarray) -> list[tuple[int, int]]:

@@ -10,6 +10,8 @@ import torch
 from phonoscope.recogniser.cnn import log_posteriors
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -46,7 +48,9 @@ class Windows:
 def resolve_precision(precision: str) -> torch.dtype:
     """Choose the arithmetic: bfloat16 where asked for, or by ``auto`` where the processor multiplies in it."""
     if precision == "auto":
-        return torch.bfloat16 if torch.cpu.get_capabilities().get("avx512_bf16") else torch.float32
+        # older releases of torch can not tell: float32 is right everywhere
+        tell: Callable[[], dict[str, object]] = getattr(torch.cpu, "get_capabilities", dict)
+        return torch.bfloat16 if tell().get("avx512_bf16") else torch.float32
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 

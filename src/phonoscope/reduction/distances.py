@@ -13,7 +13,7 @@ _ROUNDING = 1e-13
 
 
 def squared_distances(X: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return all squared Euclidean distances, shape (n, n), float64, symmetric with a zero diagonal.
+    """Return all squared Euclidean distances, shape (n, n), float64, with a zero diagonal.
 
     The data are centred first, which keeps the cancellation in ``|x|² + |y|² - 2 x·y`` small; what is left of it, below
     1e-13 of ``|x|² + |y|²``, counts as zero, so that samples that coincide are at no distance.

@@ -157,6 +157,8 @@ def descend(
     update, gains = np.zeros_like(Y), np.ones_like(Y)
     for iteration in range(iterations):
         early = iteration < _EXAGGERATED_ITERATIONS
+        if iteration == _EXAGGERATED_ITERATIONS:
+            update[:] = 0.0  # the way in which the exaggerated forces pushed leads past the minimum
         _forces(Y, P, attraction, repulsion, normaliser)
         factor = np.float32(exaggeration if early else 1.0)
         slope = 4 * (factor * attraction - repulsion / np.float32(normaliser.sum(dtype=np.float64)))

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from phonoscope.errors import SettingError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -27,6 +29,11 @@ def filterbank(samples: NDArray[np.float32], settings: SignalSettings) -> NDArra
     settings
         Gives rate, window, hop and number of filters.
 
+    Raises
+    ------
+    SettingError
+        So many filters do not fit into the spectrum of so short a window.
+
     Returns
     -------
     Natural logarithms of energies, shape (frames, n_mels). Frame i is centred at ``(i + 0.5) * hop``; the signal is
@@ -41,7 +48,12 @@ def filterbank(samples: NDArray[np.float32], settings: SignalSettings) -> NDArra
     options.frame_opts.snip_edges = False
     options.frame_opts.dither = 0.0  # random: the same audio has to give the same features
     options.mel_opts.num_bins = settings.n_mels
-    computer = knf.OnlineFbank(options)
+    try:
+        computer = knf.OnlineFbank(options)
+    except ValueError as error:
+        shape = f"signal.n_mels = {settings.n_mels}, signal.window_ms = {settings.window_ms}"
+        msg = f"{shape}: these filters can not be made at {settings.sample_rate} Hz: {error}"
+        raise SettingError(msg) from None
     computer.accept_waveform(settings.sample_rate, np.asarray(samples, np.float32) * np.float32(_SCALE))
     computer.input_finished()
     frames = np.empty((computer.num_frames_ready, settings.n_mels), np.float32)
