@@ -21,6 +21,7 @@ from phonoscope.settings import Settings, read_settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from conftest import WriteAudio, WriteGrid
     from phonoscope.results import Run
 
 LAYERS = ("raw", "conv1", "mp1", "conv2", "mp2", "D1", "D2", "D3")
@@ -214,6 +215,29 @@ def test_too_few_samples_are_found_before_training(corpus: Path, tmp_path: Path)
     with pytest.raises(PanelError, match="too few phones have 5000 segments"):
         run(corpus, out=tmp_path / "run", settings=settings)
     assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_labels_that_were_folded_or_left_out_are_in_a_file(
+    tmp_path: Path, write_audio: WriteAudio, write_grid: WriteGrid
+) -> None:
+    for name in "abcd":
+        phones = [
+            (0.1 * i, 0.1 * (i + 1), label) for i, label in enumerate(["a", "i", "ɑ", "zzz", "i", "a", "", "zzz"])
+        ]
+        write_audio(tmp_path / "corpus" / f"{name}.wav", 1.0)
+        write_grid(tmp_path / "corpus" / f"{name}.TextGrid", phones)
+    settings = SMALL.changed({"corpus.validation": 0.5, "recogniser.max_epochs": 1, "clustering.k": 2})
+    said: list[str] = []
+
+    class Listener(Quiet):
+        def say(self, text: str) -> None:
+            said.append(text)
+
+    result = run(tmp_path / "corpus", out=tmp_path / "run", settings=settings, progress=Listener())
+    labels = pl.read_csv(result.path / "labels.csv", schema_overrides={"phone": pl.String})
+    assert sorted(labels.rows()) == [("zzz", None, 8), ("ɑ", "a", 4)]
+    assert any("'zzz' (8)" in line for line in said)
+    assert set(result.panel["phone"]) == {"a", "i"}
 
 
 def test_no_jobs_and_too_many_clusters_are_named(corpus: Path, tmp_path: Path, finished: Run) -> None:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BUILT_IN = "built-in"
+_SHOWN_LABELS = 20
 
 
 def run(
@@ -100,9 +101,19 @@ def describe_corpus(corpus: Corpus) -> list[str]:
     if absent:
         lines.append(f"phones that do not occur: {' '.join(absent)}")
     if corpus.left_over:
-        listed = ", ".join(f"{label!r} ({n})" for label, n in sorted(corpus.left_over.items(), key=lambda x: -x[1]))
-        lines.append(f"labels that are neither phone nor pause, left out: {listed}")
+        commonest = sorted(corpus.left_over.items(), key=lambda item: -item[1])
+        listed = ", ".join(f"{label!r} ({n})" for label, n in commonest[:_SHOWN_LABELS])
+        more = f" and {len(commonest) - _SHOWN_LABELS} more (labels.csv)" if len(commonest) > _SHOWN_LABELS else ""
+        lines.append(f"labels that are neither phone nor pause, left out: {listed}{more}")
     return lines
+
+
+def labels_table(corpus: Corpus) -> pl.DataFrame:
+    """Make the table of `labels.csv`: the labels that were folded onto another phone, or left out (no phone)."""
+    rows: list[tuple[str, str | None, int]] = [(label, phone, n) for (label, phone), n in corpus.folded.items()]
+    rows += [(label, None, n) for label, n in corpus.left_over.items()]
+    table = pl.DataFrame(rows, schema={"label": pl.String, "phone": pl.String, "tokens": pl.Int64}, orient="row")
+    return table.sort("tokens", "label", descending=[True, False])
 
 
 def _name(corpus: Corpus | Path | str | None) -> str:
@@ -124,8 +135,8 @@ class _Stages:
         panel_path = self.out / "panel.parquet"
         if not panel_path.exists():  # the last file of the stages that need the corpus
             corpus = self._corpus(source)
-            self._keep_corpus(corpus)
             record(self.out, self.settings, name)
+            self._keep_corpus(corpus)
             self._probe(corpus)
         phones = pl.read_parquet(panel_path)["phone"].to_list()
         results = self._grid(phones)
@@ -162,6 +173,7 @@ class _Stages:
             msg = f"{self.out}: holds a run of this corpus as it was before; name another folder with --out"
             raise RunDirectoryError(msg)
         write_frame(table, path)
+        write_frame(labels_table(corpus), self.out / "labels.csv")
 
     def _probe(self, corpus: Corpus) -> None:
         frames = read_frames(corpus, self.settings.signal, jobs=self.jobs, progress=self.progress)

@@ -25,6 +25,7 @@ _CONFIG = "config.toml"
 _OWN = (
     _CONFIG,
     "corpus.parquet",
+    "labels.csv",
     "model.safetensors",
     "training.csv",
     "panel.parquet",
