@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from safetensors import safe_open
 
 import phonoscope
 from phonoscope.corpus.synth import write_synthetic
-from phonoscope.errors import PanelError, RunDirectoryError, SettingError
+from phonoscope.errors import PanelError, PhonoscopeError, RunDirectoryError, SettingError
 from phonoscope.evaluation.separability import separability
 from phonoscope.experiment import run
 from phonoscope.progress import Quiet
@@ -197,6 +198,50 @@ def test_other_settings_in_the_same_folder_are_refused_unless_overwritten(corpus
     result = run(corpus, out=out, settings=SMALL, overwrite=True)
     assert result.training.height == 2
     assert (out / "notes.txt").read_text() == "mine"
+
+
+def test_a_run_is_replaced_only_once_the_new_one_can_start(finished: Run, corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(finished.path, out)
+    (out / "figures" / "mine.png").write_text("mine")
+    before = {path for path in out.rglob("*") if path.is_file()}
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(PhonoscopeError, match="empty"):
+        run(empty, out=out, settings=SMALL, overwrite=True)
+    too_many = SMALL.changed({"probing.minimum": 5000, "probing.n_per_phone": 5000})
+    with pytest.raises(PanelError):
+        run(corpus, out=out, settings=too_many, overwrite=True)
+    assert {path for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_a_corpus_that_changed_is_not_mixed_with_what_was_trained(finished: Run, corpus: Path, tmp_path: Path) -> None:
+    speech, out = tmp_path / "speech", tmp_path / "run"
+    shutil.copytree(corpus, speech)
+    shutil.copytree(finished.path, out)
+    config = (out / "config.toml").read_text().replace(str(corpus), str(speech))
+    (out / "config.toml").write_text(config)
+    (out / "panel.parquet").unlink()
+    next(speech.rglob("*.TextGrid")).unlink()
+    with pytest.raises(RunDirectoryError, match="before its files changed"):
+        run(speech, out=out, settings=SMALL)
+    trained = (out / "model.safetensors").read_bytes()
+    assert run(speech, out=out, settings=SMALL, overwrite=True).finished
+    assert (out / "model.safetensors").read_bytes() != trained
+    # where nothing is trained yet, nothing can be mixed
+    (out / "model.safetensors").unlink()
+    (out / "panel.parquet").unlink()
+    next(speech.rglob("*.TextGrid")).unlink()
+    assert run(speech, out=out, settings=SMALL).finished
+
+
+def test_a_result_that_was_lost_is_made_again(finished: Run, corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(finished.path, out)
+    for name in ("scores.csv", "panel.csv", "figures/figure1.svg"):
+        (out / name).unlink()
+        run(corpus, out=out, settings=SMALL)
+        assert (out / name).read_bytes() == (finished.path / name).read_bytes()
 
 
 def test_a_folder_of_other_things_is_refused_and_left_alone(corpus: Path, tmp_path: Path) -> None:

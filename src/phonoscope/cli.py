@@ -29,11 +29,15 @@ def _option(name: str, kind: Any, default: Any, text: str) -> tuple[str, Any, An
     shown = str(default).lower() if isinstance(default, bool) else default
     if kind is bool:  # --name VALUE as for all others, not a flag
         kind = Literal["true", "false"]
+    metavar = None
+    if kind is int:  # read as any number: cyclopts would round 1.5, the settings refuse it
+        kind, metavar = float, "INT"
     parameter = Parameter(
         name=f"--{name}",
         help=f"{text} [{shown}]" if shown != "" else text,
         group=_SETTINGS,
         negative="",
+        metavar=metavar,
     )
     # None stands for "not given", so that presets and files are not overruled by defaults
     return name.replace(".", "_"), Annotated[kind | None, parameter], dataclass_field(default=None)
@@ -68,6 +72,7 @@ app = App(
     version=__version__,
     version_flags=["--version"],
     help_flags=["--help", "-h"],
+    suppress_keyboard_interrupt=False,  # `main` says that the run can be gone on with
 )
 
 
@@ -76,7 +81,8 @@ def _settings(options: Any, preset: str | None = None, config: Path | None = Non
     settings = Settings()
     if preset is not None:
         if preset not in PRESETS:
-            raise UnknownSettingError(preset, PRESETS, "--preset")
+            msg = f"there is no preset {preset!r}; choose {' or '.join(PRESETS)}"
+            raise SettingError(msg)
         settings = settings.changed(PRESETS[preset])
     if config is not None:
         settings = read_settings(config, settings)
@@ -173,7 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         name = error.token.keyword or error.token.value
         problem: Exception = UnknownSettingError(name.lstrip("-"), known)
     except CycloptsError as error:
-        problem = SettingError(" ".join(str(error).split()))
+        problem = SettingError(" ".join(str(error).split()).replace("requires an argument", "is missing"))
     except PhonoscopeError as error:
         problem = error
     except KeyboardInterrupt:

@@ -36,7 +36,7 @@ from phonoscope.recogniser.inference import predict
 from phonoscope.recogniser.training import train, training_table
 from phonoscope.report.figures import save_figure, separability_figure
 from phonoscope.results import Run
-from phonoscope.rundir import claim, record
+from phonoscope.rundir import claim, clear, record
 from phonoscope.settings import Settings
 from phonoscope.signal.frames import FrameTable, read_frames
 
@@ -83,12 +83,14 @@ def run(
     jobs = resolve_jobs(jobs)
     result = Run(Path(out))
     name = _name(corpus)
-    if claim(result.path, settings, name, overwrite=overwrite):
+    continued = claim(result.path, settings, name, overwrite=overwrite)
+    if continued and result.finished:
+        progress.say(f"{result.path}: this run is finished; these are its results")
+        return result
+    if continued:
         progress.say(f"{result.path}: going on from what is there")
-        if result.finished:
-            return result
     with limited_threads(jobs):
-        _Stages(result.path, settings, jobs, progress).run(corpus, name)
+        _Stages(result.path, settings, jobs, progress, continued, overwrite).run(corpus, name)
     return result
 
 
@@ -130,12 +132,17 @@ class _Stages:
     settings: Settings
     jobs: int
     progress: Progress
+    continued: bool
+    overwrite: bool
 
     def run(self, source: Corpus | Path | str | None, name: str) -> None:
         panel_path = self.out / "panel.parquet"
-        if not panel_path.exists():  # the last file of the stages that need the corpus
+        # the last file of the stages that need the corpus
+        if not (self.continued and panel_path.exists() and (self.out / "panel.csv").exists()):
             corpus = self._corpus(source)
-            record(self.out, self.settings, name)
+            if not self.continued:  # now that the new run can start, one with other settings may go
+                clear(self.out)
+                record(self.out, self.settings, name, self.jobs)
             self._keep_corpus(corpus)
             self._probe(corpus)
         phones = pl.read_parquet(panel_path)["phone"].to_list()
@@ -169,9 +176,13 @@ class _Stages:
         names = ["utterance", "speaker", "phone", "start", "end", "split"]
         table = pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
         path = self.out / "corpus.parquet"
-        if path.exists() and not pl.read_parquet(path).equals(table):
-            msg = f"{self.out}: holds a run of this corpus as it was before; name another folder with --out"
-            raise RunDirectoryError(msg)
+        trained = (self.out / "model.safetensors").exists()
+        if trained and path.exists() and not pl.read_parquet(path).equals(table):
+            if not self.overwrite:
+                why = "holds a recogniser trained on this corpus before its files changed"
+                msg = f"{self.out}: {why}; name another folder with --out, or give --overwrite"
+                raise RunDirectoryError(msg)
+            (self.out / "model.safetensors").unlink()
         write_frame(table, path)
         write_frame(labels_table(corpus), self.out / "labels.csv")
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_LAST = ("panel.parquet", "panel.csv", "clusters.parquet", "per_phone.csv", "scores.csv", "figures/figure1.svg")
+
+
 @dataclass(frozen=True)
 class Run:
     """A finished run: its directory, and what the files in it say.
@@ -60,5 +63,5 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether all stages are done."""
-        return (self.path / "figures" / "figure1.svg").exists()
+        """Whether all files that the last stages write are there."""
+        return all((self.path / name).exists() for name in _LAST)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import tempfile
 import tomllib
 from importlib.metadata import version
@@ -30,12 +29,13 @@ _OWN = (
     "training.csv",
     "panel.parquet",
     "panel.csv",
-    "activations",
-    "embeddings",
+    "activations/*.npy",
+    "embeddings/*.npy",
+    "embeddings/*.json",
     "clusters.parquet",
     "scores.csv",
     "per_phone.csv",
-    "figures",
+    "figures/figure1.*",
 )
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "numba", "torch", "kaldi-native-fbank", "soundfile", "soxr")
 
@@ -50,7 +50,7 @@ def claim(out: Path, settings: Settings, corpus: str, *, overwrite: bool) -> boo
     settings, corpus
         What is to be run; a run with the same two goes on from what is there.
     overwrite
-        Remove the files of a run with others.
+        Take a run with others for granted; `clear` removes it once the new one can start.
 
     Returns
     -------
@@ -79,16 +79,15 @@ def claim(out: Path, settings: Settings, corpus: str, *, overwrite: bool) -> boo
         if not overwrite:
             msg = f"{out}: holds a run with another {different}; name another folder with --out, or give --overwrite"
             raise RunDirectoryError(msg)
-        _remove(out)
     elif names:
         msg = f"{out}: holds other files ({names[0]}, …) and no run; name an empty or a new folder with --out"
         raise RunDirectoryError(msg)
     return False
 
 
-def record(out: Path, settings: Settings, corpus: str) -> None:
-    """Write `config.toml`: all settings, and under ``[run]`` the corpus, versions and the machine."""
-    write_text(out / _CONFIG, tomli_w.dumps({**_nested(settings), "run": _circumstances(corpus)}))
+def record(out: Path, settings: Settings, corpus: str, jobs: int) -> None:
+    """Write `config.toml`: all settings, and under ``[run]`` the corpus, threads, versions and the machine."""
+    write_text(out / _CONFIG, tomli_w.dumps({**_nested(settings), "run": {"jobs": jobs, **_circumstances(corpus)}}))
 
 
 def read_config(out: Path) -> tuple[Settings, dict[str, Any]]:
@@ -128,13 +127,14 @@ def _difference(config: Path, settings: Settings, corpus: str) -> str | None:
     return None
 
 
-def _remove(out: Path) -> None:
-    for name in _OWN:
-        path = out / name
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+def clear(out: Path) -> None:
+    """Remove the files of a run, and its folders where nothing else is in them."""
+    for pattern in _OWN:
+        for path in out.glob(pattern):
+            path.unlink()
+    for folder in {out / pattern.split("/")[0] for pattern in _OWN if "/" in pattern}:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _nested(settings: Settings) -> dict[str, Any]:

@@ -187,7 +187,7 @@ class Settings(Checked):
 
 PRESETS: dict[str, dict[str, Any]] = {
     # a few minutes on two cores: the stopping rule would double the time for a hundredth of accuracy
-    "demo": {"recogniser.max_epochs": 6},
+    "demo": {"recogniser.max_epochs": 7},
     # about as many windows as the paper's, 1M and 100K, and as many voices as BREF has speakers
     "paper": {
         "synth.train_minutes": 200.0,

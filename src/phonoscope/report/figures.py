@@ -34,7 +34,7 @@ def separability_figure(scores: pl.DataFrame) -> Figure:
 
     layers = scores["layer"].unique(maintain_order=True).to_list()
     clusterers = [name for name in _TITLES if name in scores["clusterer"]]
-    figure = Figure(figsize=(3.6 * len(clusterers) + 0.4, 3.3), layout="constrained")
+    figure = Figure(figsize=(3.6 * len(clusterers) + 0.4, 3.5), layout="constrained")
     axes = figure.subplots(1, len(clusterers), sharey=True, squeeze=False)[0]
     for ax, clusterer in zip(axes, clusterers, strict=True):
         for reduction, (label, colour, marker, dashes) in _CURVES.items():
@@ -69,7 +69,8 @@ def separability_figure(scores: pl.DataFrame) -> Figure:
         ax.set_axisbelow(True)
         ax.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("F-measure")
-    axes[-1].legend(frameon=False, loc="upper left", fontsize=9)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
     return figure
 
 

@@ -43,7 +43,7 @@ def panel_to_table(counts: pl.DataFrame) -> Table | None:
     uneven = counts.filter(pl.col("used") < most)
     if uneven.is_empty():
         return None
-    table = Table(title=f"Phones with fewer than {most} samples in the panel", title_justify="left")
+    table = Table(title="Phones with fewer samples in the panel than the others", title_justify="left")
     table.add_column("phone")
     for head in ("validation\nsegments", "classified\ncorrectly", "samples\nused"):
         table.add_column(head, justify="right")
