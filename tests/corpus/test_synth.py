@@ -43,6 +43,18 @@ CLEAN = replace(TINY, snr_low=100, snr_high=100, reverberated=0)
 INVENTORY = set(french().phones)
 
 
+@pytest.fixture(scope="session")
+def espeak() -> Espeak:
+    """The only one of this process: the library does not survive a second."""
+    return Espeak(0)
+
+
+def test_a_second_espeak_in_a_process_is_refused(espeak: Espeak) -> None:
+    assert espeak.rate == 22_050
+    with pytest.raises(RuntimeError, match="once in a process"):
+        Espeak(1)
+
+
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small corpus without noise and rooms."""
@@ -127,11 +139,11 @@ def test_the_length_is_what_was_asked_for(clean: Path) -> None:
 
 @pytest.mark.usefixtures("few_sentences")
 def test_the_same_bytes_whatever_the_jobs_and_whatever_was_said_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, espeak: Espeak
 ) -> None:
     monkeypatch.setattr(synth, "_TAKES_A_SHARD", 9)  # more than one shard for so little speech
     write_synthetic(tmp_path / "one", TINY, jobs=1, progress=Quiet())
-    Espeak(1).say("Rien de ce qui est dit ici ne compte.")
+    espeak.say("Rien de ce qui est dit ici ne compte.")
     write_synthetic(tmp_path / "two", TINY, jobs=2, progress=Quiet())
     assert len(files_of(tmp_path / "one")) > 50
     assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
@@ -221,8 +233,8 @@ def test_times_hold_against_the_energy_of_the_sound(clean: Path) -> None:
     assert seen["s"] > 15
 
 
-def test_espeak_says_the_phones_of_french() -> None:
-    espeak = Espeak(0)
+def test_espeak_says_the_phones_of_french(espeak: Espeak) -> None:
+    espeak.set_voice("")
 
     def said(text: str) -> str:
         return " ".join(i.phone for i in phone_intervals(espeak.say(espeak.with_palatal_nasals(text))) if i.phone)
@@ -237,8 +249,8 @@ def test_espeak_says_the_phones_of_french() -> None:
         said("un parking")  # espeak turns to English
 
 
-def test_no_phone_is_lost_or_left_without_time() -> None:
-    espeak = Espeak(0)
+def test_no_phone_is_lost_or_left_without_time(espeak: Espeak) -> None:
+    espeak.set_voice("")
     for text in sentences()[::9]:
         espeak.set_voice("")
         espeak.set_parameter(1, 230)  # faster than any voice speaks

@@ -87,9 +87,17 @@ class Espeak:
     ------
     EspeakError
         The library can not be loaded here.
+    RuntimeError
+        There was one in this process before: the library's state is global, and starting it twice crashes it.
     """
 
+    _started = False
+
     def __init__(self, seed: int) -> None:
+        if Espeak._started:
+            msg = "espeak-ng can be started once in a process"
+            raise RuntimeError(msg)
+        Espeak._started = True
         try:
             import espeakng_loader  # noqa: PLC0415  (GPL: loaded only where it is used)
 
