@@ -226,8 +226,10 @@ def test_a_corpus_that_changed_is_not_mixed_with_what_was_trained(finished: Run,
     with pytest.raises(RunDirectoryError, match="before its files changed"):
         run(speech, out=out, settings=SMALL)
     trained = (out / "model.safetensors").read_bytes()
+    embedded = (out / "embeddings" / "D3-pca.npy").read_bytes()
     assert run(speech, out=out, settings=SMALL, overwrite=True).finished
     assert (out / "model.safetensors").read_bytes() != trained
+    assert (out / "embeddings" / "D3-pca.npy").read_bytes() != embedded
     # where nothing is trained yet, nothing can be mixed
     (out / "model.safetensors").unlink()
     (out / "panel.parquet").unlink()
@@ -241,6 +243,18 @@ def test_a_result_that_was_lost_is_made_again(finished: Run, corpus: Path, tmp_p
     for name in ("scores.csv", "panel.csv", "figures/figure1.svg"):
         (out / name).unlink()
         run(corpus, out=out, settings=SMALL)
+        assert (out / name).read_bytes() == (finished.path / name).read_bytes()
+
+
+def test_what_comes_after_an_interrupted_run_s_training_is_the_same(
+    finished: Run, corpus: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    out.mkdir()
+    for name in ("config.toml", "corpus.parquet", "labels.csv", "model.safetensors", "training.csv"):
+        shutil.copy(finished.path / name, out)
+    run(corpus, out=out, settings=SMALL)
+    for name in ("panel.parquet", "activations/conv2.npy", "scores.csv"):
         assert (out / name).read_bytes() == (finished.path / name).read_bytes()
 
 

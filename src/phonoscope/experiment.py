@@ -144,6 +144,8 @@ class _Stages:
                 clear(self.out)
                 record(self.out, self.settings, name, self.jobs)
             self._keep_corpus(corpus)
+            for stale in (self.out / "embeddings").glob("*.json"):  # of activations that are now made anew
+                stale.unlink()
             self._probe(corpus)
         phones = pl.read_parquet(panel_path)["phone"].to_list()
         results = self._grid(phones)

@@ -135,7 +135,6 @@ def train(
     validation = prepare_validation(frames, corpus, config.lm_scale)
     dtype = resolve_precision(config.precision)
     model = build_cnn(len(corpus.phones), settings.signal, config.dropout, settings.seed)
-    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.SGD(
         model.parameters(),
         lr=config.learning_rate,
