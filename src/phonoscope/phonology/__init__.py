@@ -1,0 +1,1 @@
+"""What the layers know of phonology: classes and their names, hierarchies, filters."""
