@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import phonoscope
+from made_run import make_run
 from phonoscope.cli import RunOptions, _settings, main
 from phonoscope.settings import PRESETS, Settings
 
@@ -53,6 +54,10 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
         (["run", "--out", "x", "--preset", "dmeo"], "there is no preset 'dmeo'; choose demo or paper"),
         (["run", "--out", "x", "--config", "nowhere.toml"], "nowhere.toml"),
         (["run", "nowhere", "--out", "x"], "nowhere"),
+        (["run", "--out", "x", "--selection.spectral_criterion", "elbow"], "silhouette"),
+        (["report"], "RUN"),
+        (["report", "nowhere"], "nowhere: holds no run"),
+        (["report", "nowhere", "--k", "many"], "--k"),
     ],
 )
 def test_a_mistake_gets_one_sentence(
@@ -140,3 +145,17 @@ def test_synth_writes_a_corpus_and_refuses_a_full_folder(tmp_path: Path, capsys:
     assert main(["synth", str(tmp_path / "synth"), *small]) == 0
     assert list((tmp_path / "synth").rglob("*.TextGrid"))
     assert "not empty" in refused(capsys, "synth", tmp_path / "synth", *small)
+
+
+def test_report_draws_a_run_again_with_another_number_of_classes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run(tmp_path / "run")
+    assert main(["report", str(run.path), "--quiet"]) == 0
+    printed = capsys.readouterr().out.split()
+    assert printed == ["report:", str(run.path / "report.html")]
+    before = (run.path / "report.html").read_text(encoding="utf-8")
+    assert main(["report", str(run.path), "--k", "3", "--quiet"]) == 0
+    assert {entry["k"] for entry in run.classes if entry["main"]} == {3}
+    assert (run.path / "report.html").read_text(encoding="utf-8") != before
+    assert "--k 99: the run was clustered into" in refused(capsys, "report", run.path, "--k", "99")

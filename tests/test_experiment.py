@@ -17,13 +17,14 @@ from phonoscope.errors import PanelError, PhonoscopeError, RunDirectoryError, Se
 from phonoscope.evaluation.separability import separability
 from phonoscope.experiment import run
 from phonoscope.progress import Quiet
+from phonoscope.redrawing import redraw
+from phonoscope.results import Run
 from phonoscope.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import WriteAudio, WriteGrid
-    from phonoscope.results import Run
 
 LAYERS = ("raw", "conv1", "mp1", "conv2", "mp2", "D1", "D2", "D3")
 WIDTHS = (1320, 10368, 3456, 3584, 1792, 1024, 1024, 1024)
@@ -38,6 +39,10 @@ SMALL = Settings().changed(
         "probing.minimum": 2,
         "probing.correct_only": False,
         "reduction.tsne_iterations": 250,
+        "selection.stability_splits": 0,
+        "selection.kmedians_criterion": "silhouette",
+        "selection.spectral_criterion": "silhouette",
+        "selection.permutations": 99,
     }
 )
 
@@ -63,12 +68,22 @@ def test_every_file_of_the_design_is_there(finished: Run) -> None:
         "panel.parquet",
         "clusters.parquet",
         "scores.csv",
+        "sweep.parquet",
+        "selection.csv",
+        "classes.json",
+        "classes.csv",
+        "organisation.csv",
+        "filters.csv",
+        "formants.csv",
         "figures/figure1.svg",
-        "figures/figure1.png",
+        "figures/figure2-conv1-pca.svg",
+        "figures/figure2-conv1-tsne.svg",
+        "report.html",
         *(f"activations/{layer}.npy" for layer in LAYERS),
         *(f"embeddings/{layer}-{reduction}.npy" for layer in LAYERS for reduction in ("pca", "tsne")),
     ):
         assert (finished.path / name).stat().st_size > 0, name
+    assert (finished.path / "warnings.txt").read_text() == ""
     assert not list(finished.path.rglob(".*")), "a temporary file was left behind"
 
 
@@ -155,7 +170,10 @@ def test_the_learning_curve_has_an_epoch_a_row(finished: Run) -> None:
 
 def test_same_seed_same_scores_another_seed_others(finished: Run, corpus: Path, tmp_path: Path) -> None:
     again = run(corpus, out=tmp_path / "again", settings=SMALL)
-    for name in ("scores.csv", "clusters.parquet", "panel.parquet", "figures/figure1.svg", "model.safetensors"):
+    for path in sorted(finished.path.rglob("*")):
+        name = str(path.relative_to(finished.path))
+        if path.is_dir() or name in ("training.csv", "report.html"):  # these tell how long the training took
+            continue
         assert (again.path / name).read_bytes() == (finished.path / name).read_bytes(), name
     other = run(corpus, out=tmp_path / "other", settings=SMALL.changed({"seed": 1}))
     assert not other.scores.equals(finished.scores)
@@ -240,7 +258,7 @@ def test_a_corpus_that_changed_is_not_mixed_with_what_was_trained(finished: Run,
 def test_a_result_that_was_lost_is_made_again(finished: Run, corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     shutil.copytree(finished.path, out)
-    for name in ("scores.csv", "panel.csv", "figures/figure1.svg"):
+    for name in ("scores.csv", "panel.csv", "selection.csv", "classes.json", "figures/figure1.svg", "report.html"):
         (out / name).unlink()
         run(corpus, out=out, settings=SMALL)
         assert (out / name).read_bytes() == (finished.path / name).read_bytes()
@@ -327,3 +345,72 @@ def test_real_french_goes_through(french_prompts: Path, tmp_path: Path) -> None:
     best = result.scores.group_by("layer").agg(pl.col("f_measure").max())
     by_layer = dict(best.iter_rows())
     assert by_layer["D3"] > by_layer["raw"]
+
+
+def test_selection_has_every_k_and_one_choice_of_each_criterion(finished: Run) -> None:
+    keys = ["layer", "reduction", "clusterer", "criterion"]
+    ks = list(range(2, finished.panel["phone"].n_unique() + 1))
+    criteria = {"ratio", "first_minimum", "silhouette", "davies_bouldin"}
+    found = finished.selection
+    for (layer, reduction, clusterer, criterion), rows in found.group_by(keys):
+        assert rows["k"].to_list() == ks, (layer, clusterer, criterion)
+        assert rows["chosen"].sum() == 1
+        assert rows.filter("at_edge")["chosen"].all()
+        assert reduction == "pca"
+    assert set(found.filter(clusterer="spectral")["criterion"]) == {*criteria, "eigengap"}
+    assert set(found.filter(clusterer="kmedians")["criterion"]) == criteria
+    assert found.select("layer", "clusterer").unique().height == 16
+
+
+def test_classes_are_those_of_the_sweep_at_the_chosen_k(finished: Run) -> None:
+    phones = np.array(finished.panel.sort("sample")["phone"].to_list())
+    main = [entry for entry in finished.classes if entry["main"]]
+    assert [(e["layer"], e["clusterer"]) for e in main] == [(la, c) for la in LAYERS for c in ("kmedians", "spectral")]
+    for entry in main:
+        chosen = finished.selection.filter(
+            "chosen", layer=entry["layer"], clusterer=entry["clusterer"], criterion=entry["criterion"]
+        )
+        assert entry["k"] == chosen["k"][0]
+        labels = finished.sweep.filter(layer=entry["layer"], clusterer=entry["clusterer"], k=entry["k"])
+        clusters = labels.sort("sample")["cluster"].to_numpy()
+        for one in entry["classes"]:
+            there = phones[clusters == one["cluster"]]
+            assert one["samples"] == len(there)
+            for share in one["phones"]:
+                assert share["samples"] == (there == share["phone"]).sum()
+                assert share["share"] == pytest.approx(share["samples"] / (phones == share["phone"]).sum())
+
+
+def test_formants_are_those_of_the_oral_vowels(finished: Run) -> None:
+    vowels = {"i", "y", "e", "E", "2", "9", "a", "o", "O", "u"}
+    formants = finished.formants
+    assert formants is not None
+    assert formants["sample"].to_list() == finished.panel.filter(pl.col("phone").is_in(vowels))["sample"].to_list()
+    medians = dict(formants.group_by("phone").agg(pl.col("f1").median()).iter_rows())
+    assert medians["i"] < medians["e"] < medians["a"]
+    assert medians["u"] < medians["O"] < medians["a"]
+
+
+def test_a_report_is_drawn_again_from_the_files_alone(finished: Run, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(finished.path, out)
+    (out / "report.html").unlink()
+    (out / "classes.json").unlink()
+    assert redraw(out) == out / "report.html"
+    for name in ("report.html", "classes.json", "classes.csv"):
+        assert (out / name).read_bytes() == (finished.path / name).read_bytes(), name
+    redraw(out, k=7)
+    assert {entry["k"] for entry in Run(out).classes if entry["main"]} == {7}
+    assert {next(iter(entry["chosen_by"])) for entry in Run(out).classes if entry["main"]} == {"given"}
+    redraw(out, criterion="ratio")
+    chosen = finished.selection.filter("chosen", criterion="ratio")
+    assert [entry["k"] for entry in Run(out).classes if entry["main"]] == chosen["k"].to_list()
+    with pytest.raises(SettingError, match=r"--k 34: the run was clustered into 2 to 33 classes"):
+        redraw(out, k=34)
+    with pytest.raises(SettingError, match=r"--criterion eigengap: the run measured davies_bouldin, first_minimum"):
+        redraw(out, criterion="eigengap")
+    (out / "sweep.parquet").unlink()
+    with pytest.raises(RunDirectoryError, match=r"not finished \(sweep\.parquet is missing\)"):
+        redraw(out)
+    with pytest.raises(RunDirectoryError, match="holds no run"):
+        redraw(tmp_path)

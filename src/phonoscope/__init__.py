@@ -12,7 +12,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from phonoscope.clustering.curves import Selection
     from phonoscope.clustering.kmedians import KMedians
+    from phonoscope.clustering.selection import choose_k
     from phonoscope.clustering.spectral import SpectralClustering
     from phonoscope.corpus.built_in import built_in_corpus
     from phonoscope.corpus.reading import read_corpus
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from phonoscope.errors import PhonoscopeError
     from phonoscope.evaluation.separability import Separability, separability
     from phonoscope.experiment import run
+    from phonoscope.phonology.natural import NaturalClass, natural_class
+    from phonoscope.redrawing import redraw
     from phonoscope.reduction.pca import pca
     from phonoscope.reduction.tsne import TSNE
     from phonoscope.results import Run
@@ -31,17 +35,22 @@ __all__ = [
     "TSNE",
     "Corpus",
     "KMedians",
+    "NaturalClass",
     "PhonoscopeError",
     "Run",
     "Segment",
+    "Selection",
     "Separability",
     "Settings",
     "SpectralClustering",
     "Utterance",
     "__version__",
     "built_in_corpus",
+    "choose_k",
+    "natural_class",
     "pca",
     "read_corpus",
+    "redraw",
     "run",
     "separability",
 ]
@@ -52,16 +61,21 @@ _HOMES = {
     "TSNE": "reduction.tsne",
     "Corpus": "corpus.types",
     "KMedians": "clustering.kmedians",
+    "NaturalClass": "phonology.natural",
     "PhonoscopeError": "errors",
     "Run": "results",
     "Segment": "corpus.types",
+    "Selection": "clustering.curves",
     "Separability": "evaluation.separability",
     "Settings": "settings",
     "SpectralClustering": "clustering.spectral",
     "Utterance": "corpus.types",
     "built_in_corpus": "corpus.built_in",
+    "choose_k": "clustering.selection",
+    "natural_class": "phonology.natural",
     "pca": "reduction.pca",
     "read_corpus": "corpus.reading",
+    "redraw": "redrawing",
     "run": "experiment",
     "separability": "evaluation.separability",
 }

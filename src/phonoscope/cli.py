@@ -136,11 +136,39 @@ def run(
     console.print(scores_to_table(result.scores))
     console.print(
         f"results: {result.path}",
-        f"figure:  {result.path / 'figures' / 'figure1.svg'}",
+        f"report:  {result.path / 'report.html'}",
         sep="\n",
         soft_wrap=True,
         markup=False,
     )
+
+
+@app.command
+def report(
+    run: Path,
+    /,
+    *,
+    k: int | None = None,
+    criterion: str | None = None,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Draw the report of a finished run again, if wanted with another number of classes.
+
+    Parameters
+    ----------
+    run
+        The run's folder.
+    k
+        Number of classes [what the criterion chooses].
+    criterion
+        What chooses it: ratio (the paper's), first_minimum, silhouette, davies_bouldin or stability [as in the run].
+    quiet
+        Print the page's path and warnings only.
+    """
+    from phonoscope.redrawing import redraw  # noqa: PLC0415 - torch takes seconds to import
+
+    page = redraw(run, k=k, criterion=criterion, progress=progress_for(sys.stderr, quiet=quiet))
+    Console(highlight=False).print(f"report:  {page}", soft_wrap=True, markup=False)
 
 
 @app.command

@@ -2,49 +2,42 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import polars as pl
 from safetensors.torch import load_file, save
 
+from phonoscope.analysis import analyse, forget
 from phonoscope.corpus.built_in import built_in_corpus
+from phonoscope.corpus.describing import describe_corpus, labels_table, segments_table
 from phonoscope.corpus.reading import read_corpus
 from phonoscope.corpus.types import Corpus
-from phonoscope.errors import RunDirectoryError, SettingError
-from phonoscope.evaluation.grid import (
-    CLUSTERERS,
-    REDUCTIONS,
-    Cell,
-    CellResult,
-    Reduction,
-    clusters_table,
-    reduce_layer,
-    run_cell,
-    scores_table,
-)
-from phonoscope.files import write_frame, written_whole
+from phonoscope.errors import RunDirectoryError
+from phonoscope.files import write_frame, write_text, written_whole
+from phonoscope.interpretation import interpret
 from phonoscope.jobs import limited_threads, resolve_jobs
+from phonoscope.phones.features import legend_group
+from phonoscope.phones.inventory import french
 from phonoscope.probing.activations import write_activations
 from phonoscope.probing.panel import Panel, check_enough, draw_panel
 from phonoscope.progress import Progress, Quiet
-from phonoscope.recogniser.cnn import LAYERS, PaperCNN, build_cnn
+from phonoscope.recogniser.cnn import PaperCNN, build_cnn
 from phonoscope.recogniser.inference import predict
 from phonoscope.recogniser.training import train, training_table
-from phonoscope.report.figures import save_figure, separability_figure
+from phonoscope.report.write import write_report
 from phonoscope.results import Run
 from phonoscope.rundir import claim, clear, record
 from phonoscope.settings import Settings
+from phonoscope.signal.formants import PraatMissingError, measure_formants
 from phonoscope.signal.frames import FrameTable, read_frames
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 BUILT_IN = "built-in"
-_SHOWN_LABELS = 20
 
 
 def run(
@@ -94,30 +87,6 @@ def run(
     return result
 
 
-def describe_corpus(corpus: Corpus) -> list[str]:
-    """Say in a few lines how much speech there is, how it is parted, and which labels are no phones."""
-    train, validation = corpus.of("train"), corpus.of("validation")
-    size = f"{corpus.seconds / 60:.1f} minutes, {len(corpus.utterances)} utterances, {len(corpus.speakers)} speakers"
-    lines = [f"{corpus.name}: {size}; {len(train)} utterances for training, {len(validation)} for validation"]
-    absent = [phone for phone in corpus.phones if not corpus.phone_counts()[phone]]
-    if absent:
-        lines.append(f"phones that do not occur: {' '.join(absent)}")
-    if corpus.left_over:
-        commonest = sorted(corpus.left_over.items(), key=lambda item: -item[1])
-        listed = ", ".join(f"{label!r} ({n})" for label, n in commonest[:_SHOWN_LABELS])
-        more = f" and {len(commonest) - _SHOWN_LABELS} more (labels.csv)" if len(commonest) > _SHOWN_LABELS else ""
-        lines.append(f"labels that are neither phone nor pause, left out: {listed}{more}")
-    return lines
-
-
-def labels_table(corpus: Corpus) -> pl.DataFrame:
-    """Make the table of `labels.csv`: the labels that were folded onto another phone, or left out (no phone)."""
-    rows: list[tuple[str, str | None, int]] = [(label, phone, n) for (label, phone), n in corpus.folded.items()]
-    rows += [(label, None, n) for label, n in corpus.left_over.items()]
-    table = pl.DataFrame(rows, schema={"label": pl.String, "phone": pl.String, "tokens": pl.Int64}, orient="row")
-    return table.sort("tokens", "label", descending=[True, False])
-
-
 def _name(corpus: Corpus | Path | str | None) -> str:
     if corpus is None:
         return BUILT_IN
@@ -136,28 +105,20 @@ class _Stages:
     overwrite: bool
 
     def run(self, source: Corpus | Path | str | None, name: str) -> None:
-        panel_path = self.out / "panel.parquet"
+        result = Run(self.out)
         # the last file of the stages that need the corpus
-        if not (self.continued and panel_path.exists() and (self.out / "panel.csv").exists()):
+        if not (self.continued and (self.out / "panel.parquet").exists() and (self.out / "panel.csv").exists()):
             corpus = self._corpus(source)
             if not self.continued:  # now that the new run can start, one with other settings may go
                 clear(self.out)
                 record(self.out, self.settings, name, self.jobs)
             self._keep_corpus(corpus)
-            for stale in (self.out / "embeddings").glob("*.json"):  # of activations that are now made anew
-                stale.unlink()
+            forget(result)
             self._probe(corpus)
-        phones = pl.read_parquet(panel_path)["phone"].to_list()
-        results = self._grid(phones)
-        per_phone = pl.concat(
-            r.separability.per_phone.select(*(pl.lit(v).alias(k) for k, v in asdict(r.cell).items()), pl.all())
-            for r in results
-        )
-        scores = scores_table(results)
-        write_frame(clusters_table(results), self.out / "clusters.parquet")
-        write_frame(per_phone, self.out / "per_phone.csv")
-        write_frame(scores, self.out / "scores.csv")
-        save_figure(separability_figure(scores), self.out / "figures", "figure1")
+        analyse(result, self.settings, self.progress)
+        interpret(result, self.settings, self.progress)
+        self.progress.say("report")
+        write_report(result)
 
     def _corpus(self, source: Corpus | Path | str | None) -> Corpus:
         if isinstance(source, Corpus):
@@ -174,9 +135,7 @@ class _Stages:
         return corpus
 
     def _keep_corpus(self, corpus: Corpus) -> None:
-        rows = [(u.id, u.speaker, s.phone, s.start, s.end, u.split) for u in corpus.utterances for s in u.segments]
-        names = ["utterance", "speaker", "phone", "start", "end", "split"]
-        table = pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
+        table = segments_table(corpus)
         path = self.out / "corpus.parquet"
         trained = (self.out / "model.safetensors").exists()
         if trained and path.exists() and not pl.read_parquet(path).equals(table):
@@ -196,9 +155,13 @@ class _Stages:
             return predict(model, frames, rows, self.settings.recogniser.outputs)
 
         panel = draw_panel(frames, corpus, self.settings.probing, self.settings.seed, predictor)
-        self._say_panel(panel)
+        warnings = [*corpus.warnings, *self._say_panel(panel)]
         write_activations(model, frames, panel, self.out / "activations", progress=self.progress)
-        write_frame(panel.counts, self.out / "panel.csv")
+        warnings += self._measure_formants(corpus, panel)
+        write_text(self.out / "warnings.txt", "".join(f"{' '.join(warning.split())}\n" for warning in warnings))
+        ipa = french().ipa
+        counts = panel.counts.with_columns(pl.col("phone").replace_strict(ipa, default=pl.col("phone")).alias("ipa"))
+        write_frame(counts.select("phone", "ipa", pl.exclude("phone", "ipa")), self.out / "panel.csv")
         write_frame(panel.samples, self.out / "panel.parquet")
 
     def _recogniser(self, frames: FrameTable, corpus: Corpus) -> PaperCNN:
@@ -215,50 +178,31 @@ class _Stages:
             temporary.write_bytes(save(state, metadata={"phones": " ".join(corpus.phones)}))
         return model
 
-    def _say_panel(self, panel: Panel) -> None:
+    def _measure_formants(self, corpus: Corpus, panel: Panel) -> list[str]:
+        """Write the oral vowels' F1 and F2; return what is to be warned of."""
+        path = self.out / "formants.csv"
+        path.unlink(missing_ok=True)
+        vowels = [phone for phone in panel.phones if legend_group(french().ipa.get(phone, phone)) == "oral vowel"]
+        if not vowels:
+            return []
+        try:
+            write_frame(measure_formants(corpus, panel.samples, vowels, progress=self.progress), path)
+        except PraatMissingError as error:
+            self.progress.warn(str(error))
+            return [str(error)]
+        return []
+
+    def _say_panel(self, panel: Panel) -> list[str]:
+        """Tell of the panel; return what is to be warned of."""
         self.progress.say(f"panel: {panel.samples.height} samples of {len(panel.phones)} phones")
+        warnings = []
         if panel.short:
             short = panel.counts.filter(pl.col("phone").is_in(panel.short))
             listed = ", ".join(f"/{phone}/ ({used})" for phone, used in short.select("phone", "used").iter_rows())
-            self.progress.warn(f"fewer than {self.settings.probing.n_per_phone} samples of {listed}")
+            warnings.append(f"fewer than {self.settings.probing.n_per_phone} samples of {listed}")
         if panel.left_out:
             listed = ", ".join(f"/{p}/" for p in panel.left_out)
-            self.progress.warn(f"left out for fewer than {self.settings.probing.minimum} samples: {listed}")
-
-    def _grid(self, phones: list[str]) -> list[CellResult]:
-        k = self.settings.clustering.k or len(set(phones))
-        if k > len(phones):
-            msg = f"clustering.k = {k}: there are only {len(phones)} samples in the panel"
-            raise SettingError(msg)
-        seed = self.settings.seed
-        results = []
-        with self.progress.bar("grid", len(LAYERS) * len(REDUCTIONS) * len(CLUSTERERS)) as advance:
-            for layer in LAYERS:
-                embeddings, details = self._embeddings(layer)
-                for reduction in REDUCTIONS:
-                    for clusterer in CLUSTERERS:
-                        cell = Cell(layer, reduction, clusterer, k, seed)
-                        result = run_cell(embeddings[reduction], phones, cell, self.settings.clustering)
-                        result.details.update(details[reduction])
-                        results.append(result)
-                        advance(1)
-        return results
-
-    def _activation(self, layer: str) -> Path:
-        return self.out / "activations" / f"{layer}.npy"
-
-    def _embeddings(self, layer: str) -> tuple[dict[Reduction, NDArray[np.float32]], dict[Reduction, dict[str, float]]]:
-        """Reduce a layer, or read what an interrupted run has left of it."""
-        activations: NDArray[np.float32] = np.load(self._activation(layer), mmap_mode="r")
-        folder = self.out / "embeddings"
-        folder.mkdir(exist_ok=True)
-        about = folder / f"{layer}.json"
-        paths: dict[Reduction, Path] = {name: folder / f"{layer}-{name}.npy" for name in ("pca", "tsne")}
-        if not about.exists():
-            reduced = reduce_layer(activations, self.settings.reduction, self.settings.seed)
-            with written_whole([*paths.values(), about]) as (*arrays, description):
-                for path, (embedding, _) in zip(arrays, reduced.values(), strict=True):
-                    np.save(path, embedding)
-                description.write_text(json.dumps({name: figures for name, (_, figures) in reduced.items()}))
-        embeddings = {name: np.load(path) for name, path in paths.items()}
-        return {"none": activations, **embeddings}, {"none": {}, **json.loads(about.read_text())}
+            warnings.append(f"left out for fewer than {self.settings.probing.minimum} samples: {listed}")
+        for warning in warnings:
+            self.progress.warn(warning)
+        return warnings

@@ -6,7 +6,7 @@ import os
 import platform
 import tempfile
 import tomllib
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import tomli_w
@@ -25,19 +25,39 @@ _OWN = (
     _CONFIG,
     "corpus.parquet",
     "labels.csv",
+    "warnings.txt",
+    "formants.csv",
     "model.safetensors",
     "training.csv",
     "panel.parquet",
     "panel.csv",
     "activations/*.npy",
+    "activations/layers.json",
     "embeddings/*.npy",
     "embeddings/*.json",
     "clusters.parquet",
     "scores.csv",
     "per_phone.csv",
-    "figures/figure1.*",
+    "sweep.parquet",
+    "selection.csv",
+    "classes.json",
+    "classes.csv",
+    "organisation.csv",
+    "filters.csv",
+    "figures/figure[1-4]*.svg",
+    "report.html",
 )
-_LIBRARIES = ("numpy", "scipy", "scikit-learn", "numba", "torch", "kaldi-native-fbank", "soundfile", "soxr")
+_LIBRARIES = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "numba",
+    "torch",
+    "kaldi-native-fbank",
+    "soundfile",
+    "soxr",
+    "praat-parselmouth",
+)
 
 
 def claim(out: Path, settings: Settings, corpus: str, *, overwrite: bool) -> bool:
@@ -150,13 +170,20 @@ def _circumstances(corpus: str) -> dict[str, Any]:
         "corpus": corpus,
         "phonoscope": __version__,
         "python": platform.python_version(),
-        "libraries": {name: version(name) for name in _LIBRARIES},
+        "libraries": {name: version(name) for name in _LIBRARIES if _installed(name)},
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",
             "processor": _processor(),
             "cores": os.cpu_count() or 0,
         },
     }
+
+
+def _installed(name: str) -> bool:
+    try:
+        return bool(version(name))
+    except PackageNotFoundError:  # Praat is optional
+        return False
 
 
 def _processor() -> str:

@@ -144,6 +144,43 @@ class ClusteringSettings(Checked):
 
 
 @dataclass(frozen=True)
+class SelectionSettings(Checked):
+    """Choosing the number of phonemic classes."""
+
+    kmedians_criterion: Literal["ratio", "first_minimum", "silhouette", "davies_bouldin", "stability"] = setting(
+        "silhouette", "what chooses the number of k-medians clusters; ratio: the paper's"
+    )
+    spectral_criterion: Literal["ratio", "first_minimum", "silhouette", "davies_bouldin", "stability", "eigengap"] = (
+        setting("stability", "what chooses the number of spectral clusters; ratio: the paper's")
+    )
+    k: int = setting(0, "number of classes; 0: what the criterion chooses", low=0, high=1_000_000)
+    reduction: Literal["none", "pca", "tsne"] = setting("pca", "in which reduction of a layer the classes are sought")
+    ratio_of: Literal["sums", "means"] = setting(
+        "sums", "what k-medians' ratio compares within and between clusters: sums or means of distances"
+    )
+    blocks: Literal["affinity", "normalised"] = setting(
+        "affinity", "which matrix's blocks the spectral ratio compares: A, or D^-1/2 A D^-1/2"
+    )
+    stability_splits: int = setting(
+        2, "random halvings of the panel for the stability criterion; 0: leave it out", low=0, high=1_000
+    )
+    permutations: int = setting(
+        9_999, "permutations of the features that a class's name is tested by", low=99, high=10_000_000
+    )
+
+    def __post_init__(self) -> None:
+        """Raise `SettingError` for what no setting may be, and for a criterion that is not measured."""
+        super().__post_init__()
+        for name in ("kmedians_criterion", "spectral_criterion"):
+            if getattr(self, name) == "stability" and not self.stability_splits and not self.k:
+                msg = (
+                    f"selection.{name} = 'stability': with selection.stability_splits = 0 it is not measured; "
+                    f"set that to 1 or more, or choose another criterion"
+                )
+                raise SettingError(msg)
+
+
+@dataclass(frozen=True)
 class Settings(Checked):
     """All settings of a run, one group a stage."""
 
@@ -155,6 +192,7 @@ class Settings(Checked):
     probing: ProbingSettings = field(default_factory=ProbingSettings)
     reduction: ReductionSettings = field(default_factory=ReductionSettings)
     clustering: ClusteringSettings = field(default_factory=ClusteringSettings)
+    selection: SelectionSettings = field(default_factory=SelectionSettings)
 
     def changed(self, changes: Mapping[str, Any], where: str = "") -> Settings:
         """Return these settings with some changed, given as ``{"stage.name": value}`` or nested as in TOML.

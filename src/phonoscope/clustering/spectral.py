@@ -62,6 +62,29 @@ def unit_rows(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1.0))
 
 
+def cluster_rows(rows: NDArray[np.float64], k: int, random_state: int | RandomState | None) -> NDArray[np.int64]:
+    """Cluster an embedding's rows by Euclidean k-means, the best of ten starts.
+
+    Parameters
+    ----------
+    rows
+        Shape (n, m).
+    k
+        Number of clusters.
+    random_state
+        Seed of the starts.
+
+    Returns
+    -------
+    Cluster of each row, shape (n,).
+    """
+    seed = check_random_state(random_state).randint(2**31 - 1)
+    kmeans = KMeans(k, n_init=_KMEANS_STARTS, random_state=seed)
+    # threads add their partial sums in the order in which they finish: one thread gives the same clusters twice
+    with threadpool_limits(limits=1, user_api="openmp"):
+        return np.asarray(kmeans.fit_predict(rows), np.int64)
+
+
 class SpectralClustering(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     """Clusters of any shape: k-means on the rows of the affinity's leading eigenvectors.
 
@@ -125,9 +148,5 @@ class SpectralClustering(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.contrast_ = contrast(A)
         self.eigenvalues_, vectors = leading_eigenpairs(normalised_affinity(A), self.n_clusters)
         self.embedding_ = unit_rows(vectors)
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        kmeans = KMeans(self.n_clusters, n_init=_KMEANS_STARTS, random_state=seed)
-        # threads add their partial sums in the order in which they finish: one thread gives the same clusters twice
-        with threadpool_limits(limits=1, user_api="openmp"):
-            self.labels_ = kmeans.fit_predict(self.embedding_).astype(np.int64)
+        self.labels_ = cluster_rows(self.embedding_, self.n_clusters, self.random_state)
         return self

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from phonoscope.files import written_whole
+from phonoscope.files import write_text, written_whole
 from phonoscope.progress import Quiet
 from phonoscope.recogniser.cnn import LAYERS
 from phonoscope.recogniser.inference import Windows
@@ -41,13 +42,16 @@ def write_activations(
 ) -> None:
     """Write ``folder/LAYER.npy`` for each layer: float32, samples × units, flattened as maps × time × frequency.
 
+    Beside them ``layers.json``: each layer's shape, in the order of the layers.
+
     Computed in float32, batch by batch, straight into the files: memory does not grow with the panel. Where a sample
     has several frames, its activations are their mean.
     """
     progress = progress or Quiet()
     folder.mkdir(parents=True, exist_ok=True)
     n_samples = panel.samples.height
-    sizes = {name: int(np.prod(shape)) for name, shape in layer_shapes(model, frames).items()}
+    shapes = layer_shapes(model, frames)
+    sizes = {name: int(np.prod(shape)) for name, shape in shapes.items()}
     windows = Windows(frames)
     starts = np.flatnonzero(np.diff(panel.sample_of_row, prepend=-1))
     lengths = np.diff(np.append(starts, len(panel.rows)))
@@ -70,6 +74,7 @@ def write_activations(
         for file in files.values():
             file.flush()
     model.train(training)
+    write_text(folder / "layers.json", json.dumps(shapes) + "\n")
 
 
 def _batches(lengths: np.ndarray) -> list[tuple[int, int]]:

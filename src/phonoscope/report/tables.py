@@ -57,3 +57,36 @@ def panel_to_table(counts: pl.DataFrame) -> Table | None:
             "" if in_panel else "left out",
         )
     return table
+
+
+def scores_to_latex(scores: pl.DataFrame) -> str:
+    """Make a LaTeX table (booktabs) of F, a row a layer, the best of each layer in bold."""
+    means = scores.group_by("layer", "clusterer", "reduction", maintain_order=True).agg(pl.col("f_measure").mean())
+    cells = {(row[0], row[1], row[2]): row[3] for row in means.iter_rows()}
+    columns = [head for head in _HEADS if any(key[1:] == head for key in cells)]
+    k = ", ".join(map(str, sorted(set(scores["k"]))))
+    names = [_HEADS[column].replace("\n", ", ") for column in columns]
+    lines = [
+        r"\begin{table}",
+        rf"\caption{{F-measure of phones against clusters by layer, $k = {k}$.}}",
+        r"\centering",
+        rf"\begin{{tabular}}{{l{'r' * len(columns)}}}",
+        r"\toprule",
+        " & ".join(["layer", *names]) + r" \\",
+        r"\midrule",
+    ]
+    for layer in scores["layer"].unique(maintain_order=True):
+        found = [cells.get((layer, *column)) for column in columns]
+        best = max(value for value in found if value is not None)
+        shown = [
+            "--" if value is None else rf"\textbf{{{value:.3f}}}" if value == best else f"{value:.3f}"
+            for value in found
+        ]
+        lines.append(" & ".join([latex_escape(layer), *shown]) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}"])
+
+
+def latex_escape(text: str) -> str:
+    """Return text with LaTeX's own characters escaped."""
+    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    return "".join(special.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in text)

@@ -1,0 +1,185 @@
+"""The methods paragraph: what was done, with every figure that a reader needs to do it again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from phonoscope.report.words import CRITERIA, REDUCTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import polars as pl
+
+    from phonoscope.settings import Settings
+
+_NORMALISED = {
+    "none": "not normalised",
+    "utterance": "with each utterance's mean subtracted",
+    "speaker": "with each speaker's mean subtracted",
+    "corpus": "with the corpus's mean subtracted",
+}
+_FRAMES = {
+    "third": "the third frame of a segment",
+    "middle": "the middle frame of a segment",
+    "mean": "the mean over the frames of a segment",
+}
+_HELD_OUT = {
+    "auto": "the folder that is named so, or else {share} of the speech, by utterances",
+    "utterance": "{share} of the speech, by utterances",
+    "speaker": "{share} of the speech, by speakers",
+    "folder": "the folder that is named so",
+}
+_PRECISIONS = {
+    "auto": "bfloat16 where the processor has it, else float32",
+    "float32": "float32",
+    "bfloat16": "bfloat16",
+}
+_BLOCKS = {"affinity": "the affinity matrix", "normalised": "the normalised affinity matrix"}
+_SIGMAS = {
+    "mouysset": "the width of Mouysset et al. (2008), sigma = Dmax / N^(1/p) / 2",
+    "median": "the median distance as its width",
+    "local": "a width for each sample, the distance to its seventh neighbour (Zelnik-Manor and Perona 2004)",
+}
+
+
+def methods(
+    settings: Settings,
+    about: Mapping[str, Any],
+    corpus: str,
+    *,
+    panel: pl.DataFrame,
+    training: pl.DataFrame,
+    ks: list[int],
+) -> str:
+    """Write the paragraph.
+
+    Parameters
+    ----------
+    settings
+        Of the run.
+    about
+        The ``[run]`` table of its `config.toml`.
+    corpus
+        What was spoken: minutes, speakers, utterances.
+    panel
+        The panel's samples.
+    training
+        The learning curve.
+    ks
+        Numbers of clusters of the grid.
+    """
+    p = settings.probing
+    n_phones, n = panel["phone"].n_unique(), panel.height
+    correct = "classified correctly by the network" if p.correct_only else "whether classified correctly or not"
+    libraries = ", ".join(f"{name} {version}" for name, version in sorted(about.get("libraries", {}).items()))
+    panel_words = (
+        f"The panel has {n} validation samples of {n_phones} phones, at most {p.n_per_phone} and at least {p.minimum} "
+        f"of each: {_FRAMES[p.frame]}, {correct}."
+    )
+    versions = (
+        f"Random seed {settings.seed}; phonoscope {about.get('phonoscope')}, {libraries}; Python "
+        f"{about.get('python')}; {about.get('jobs')} thread{'' if about.get('jobs') == 1 else 's'}."
+    )
+    return " ".join(
+        [
+            f"The corpus has {corpus}.",
+            _synthesis(settings) if about.get("corpus") == "built-in" else _reading(settings),
+            _signal(settings),
+            _recogniser(settings, training),
+            panel_words,
+            _clustering(settings, n, ks),
+            _classes(settings),
+            versions,
+        ]
+    )
+
+
+def _synthesis(settings: Settings) -> str:
+    s = settings.synth
+    return (
+        f"It is French synthesised by espeak-ng, {s.train_minutes:g} minutes by {s.train_voices} voices for training "
+        f"and {s.validation_minutes:g} minutes by {s.validation_voices} other voices for validation, with noise at "
+        f"{s.snr_low:g} to {s.snr_high:g} dB signal-to-noise ratio and {_percent(s.reverberated)} of the utterances "
+        f"reverberated (seed {s.seed})."
+    )
+
+
+def _reading(settings: Settings) -> str:
+    c = settings.corpus
+    tier = f"Phones were read from the tier {c.tier!r}. " if c.tier else ""
+    speaker = f"Speakers were told by {c.speaker!r} in the path. " if c.speaker else ""
+    return f"{tier}{speaker}Held out for validation: {_HELD_OUT[c.split].format(share=_percent(c.validation))}."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.6g} %"
+
+
+def _signal(settings: Settings) -> str:
+    s = settings.signal
+    return (
+        f"Audio was resampled to {s.sample_rate} Hz; {s.n_mels} log-mel filterbank energies ({s.window_ms:g}-ms "
+        f"windows every {s.hop_ms:g} ms) with first and second differences, {_NORMALISED[s.normalise]}, were taken in "
+        f"windows of {2 * s.context + 1} frames."
+    )
+
+
+def _recogniser(settings: Settings, training: pl.DataFrame) -> str:
+    r = settings.recogniser
+    return (
+        f"The recogniser is the convolutional network of Pellegrini and Mouysset (2016): two convolution layers (32 "
+        f"and 64 filters of 3 × 5) with max-pooling over frequency (3 and 2), three dense layers of 1,024 rectified "
+        f"units with dropout {r.dropout:g}, and {r.outputs} outputs, initialised by Glorot's method and trained by "
+        f"gradient descent with Nesterov momentum (learning rate {r.learning_rate:g}, momentum {r.momentum:g}, batches "
+        f"of {r.batch_size}, {_PRECISIONS[r.precision]}) for {training.height} epochs, stopping when the validation "
+        f"loss did not fall by {r.min_decrease:g} in {r.patience} epochs or after {r.max_epochs}; validation frame "
+        f"accuracy "
+        f"{training['frame_accuracy'][-1]:.3f}, phone error rate {training['phone_error_rate'][-1]:.3f} (Viterbi "
+        f"decoding with a phone bigram, weight {r.lm_scale:g})."
+    )
+
+
+def _clustering(settings: Settings, n: int, ks: list[int]) -> str:
+    c, reduction = settings.clustering, settings.reduction
+    perplexity = min(reduction.perplexity, (n - 1) / 3)  # as `reduce_layer` lowers it
+    restarts = "one run" if c.kmedians_restarts == 1 else f"the best of {c.kmedians_restarts} runs"
+    start = (
+        "the centres of a run on a tenth of the samples" if c.kmedians_init == "pilot" else "samples drawn at random"
+    )
+    divisor = "2 sigma^2" if c.kernel == "2sigma2" else "sigma^2"
+    return (
+        f"Each layer's activations were clustered into k = {', '.join(map(str, ks))} clusters as they are, after PCA "
+        f"({_percent(reduction.pca_variance)} of the variance), and after t-SNE of these components "
+        f"({reduction.tsne_dimensions} dimensions, perplexity {perplexity:g}, "
+        f"{reduction.tsne_iterations} iterations), by k-medians with Manhattan distances ({restarts}, started from "
+        f"{start}, at most {c.max_iterations} iterations) and by spectral clustering after Ng, Jordan and Weiss (2001) "
+        f"with the affinity exp(-d^2 / {divisor}) and {_SIGMAS[c.sigma]}. A cluster belongs to its most frequent "
+        f"phone; precision and recall are means over phones, and F is their harmonic mean."
+    )
+
+
+def _classes(settings: Settings) -> str:
+    s = settings.selection
+    if s.k:
+        how = f"k = {s.k} classes were asked for"
+    else:
+        medians, spectral = CRITERIA[s.kmedians_criterion], CRITERIA[s.spectral_criterion]
+        how = (
+            f"the number of classes was chosen from 2 to the number of phones by {spectral} (spectral clustering) and "
+        )
+        how += f"{medians} (k-medians)"
+    splits = f", and stability over {s.stability_splits} halvings of the panel" if s.stability_splits else ""
+    return (
+        f"For the phonemic classes {how}, on the activations {_after(s.reduction)}. Measured were the ratio of "
+        f"distances within clusters to those between (k-medians, {s.ratio_of}) or of the norms of the blocks between "
+        f"clusters to those within (spectral clustering, {_BLOCKS[s.blocks]}), its first minimum, the silhouette, the "
+        f"Davies-Bouldin index, the eigengap (spectral clustering){splits}. Each class was named by the "
+        "conjunction of phonological features whose phones fit it best (F of the phones' shares), tested by permuting "
+        f"the features among the phones ({s.permutations:,} permutations, corrected by Holm's method for the number of "
+        "classes)."
+    )
+
+
+def _after(reduction: str) -> str:
+    return "as they are" if reduction == "none" else f"after {REDUCTIONS[reduction]}"
