@@ -167,8 +167,8 @@ def test_the_classes_of_the_last_layer_are_counted_for_each_clusterer_by_its_own
     said = finding(by_layer([0.3]), entries)[-1]
     assert said == (
         "Left to find the number of classes, D3 gives 17 classes from k-medians, by Davies-Bouldin, at the edge of the "
-        "range (2 of them natural classes beyond chance) and 7 classes from spectral clustering, by silhouette (2 of "
-        "them natural classes beyond chance)."
+        "range (natural classes beyond chance: 2) and 7 classes from spectral clustering, by silhouette (natural "
+        "classes beyond chance: 2)."
     )
 
 

@@ -117,7 +117,7 @@ def words_of(markup: Markup) -> str:
 
 def test_a_card_says_which_phones_how_much_of_them_and_which_natural_class() -> None:
     said = words_of(cards(entry(), {"R": "ʁ", "S": "ʃ"}))
-    assert "k = 3 at D3: 2 classes of several phones, 1 of them natural classes beyond chance; 1 of a single" in said
+    assert "k = 3 at D3: 2 classes of several phones (natural classes beyond chance: 1); 1 of a single" in said
     assert "plosives 82.7% of / p t /, with / b / p t b 204 samples; best fit: plosives; precision 0.91" in said
     assert "recall 0.82, p = 0.0004" in said
     assert "no natural class no phone has half of its samples here, with / R /" in said

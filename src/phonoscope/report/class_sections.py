@@ -149,7 +149,7 @@ def cards(one: Mapping[str, Any], ipa: Mapping[str, str]) -> Markup:
     edge = ", at the edge of the range" if one["at_edge"] else ""
     named = sum(bool(inferred["natural"]["significant"]) for inferred in one["classes"])
     head = Markup(
-        "<p><strong>k = {}</strong>{} at {}: {} classes of several phones, {} of them natural classes beyond chance; "
+        "<p><strong>k = {}</strong>{} at {}: {} classes of several phones (natural classes beyond chance: {}); "
         "{} of a single phone.</p>"
     ).format(one["k"], edge, one["layer"], len(several), named, len(one["classes"]) - len(several))
     wide = [s for s in one["spread"] if s["largest"] < 0.5]  # noqa: PLR2004 - no class has half of it

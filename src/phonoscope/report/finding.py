@@ -102,7 +102,7 @@ def _classes(classes: Sequence[Mapping[str, Any]]) -> str:
         by = "" if one["criterion"] == "given" else f", by {CRITERIA[one['criterion']]}"
         edge = ", at the edge of the range" if one["at_edge"] else ""
         clusterer = CLUSTERERS[one["clusterer"]]
-        told.append(f"{one['k']} classes from {clusterer}{by}{edge} ({named} of them natural classes beyond chance)")
+        told.append(f"{one['k']} classes from {clusterer}{by}{edge} (natural classes beyond chance: {named})")
     given = main[-1]["criterion"] == "given"
     how = "With the number of classes given" if given else "Left to find the number of classes"
     return f"{how}, {layer} gives {' and '.join(told)}."
