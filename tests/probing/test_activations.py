@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,7 +76,11 @@ def test_files_hold_what_the_layers_answer_to_each_sample(  # noqa: PLR0917
     assert max(sizes) <= max(batch, np.bincount(panel.sample_of_row).max())  # a sample's frames are not torn apart
     n = panel.samples.height
     assert n > 6
-    assert sorted(p.name for p in (tmp_path / "activations").iterdir()) == sorted(f"{name}.npy" for name in LAYERS)
+    written = {path.name for path in (tmp_path / "activations").iterdir()}
+    assert written == {"layers.json", *(f"{name}.npy" for name in LAYERS)}
+    shapes = json.loads((tmp_path / "activations" / "layers.json").read_text())
+    assert list(shapes) == list(LAYERS)
+    assert {name: math.prod(shape) for name, shape in shapes.items()} == {name: SIZES[name] for name in LAYERS}
     found = {name: np.load(tmp_path / "activations" / f"{name}.npy", mmap_mode="r") for name in LAYERS}
     for name, values in found.items():
         assert values.shape == (n, SIZES[name])
