@@ -174,7 +174,7 @@ def test_the_classes_of_the_last_layer_are_counted_for_each_clusterer_by_its_own
 
 def test_a_given_number_of_classes_was_not_found() -> None:
     said = finding(by_layer([0.3]), [entry(criterion="given")])[-1]
-    assert said.startswith("With the number of classes given, D3 gives 7 classes from spectral clustering (2 of")
+    assert said.startswith("With the number of classes given, D3 gives 7 classes from spectral clustering (natural")
     assert "Left to find" not in said
 
 
