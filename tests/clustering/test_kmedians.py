@@ -9,10 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 import oracles
 from phonoscope.clustering.kmedians import KMedians
+from phonoscope.clustering.lloyd import lloyd
+from phonoscope.clustering.manhattan import manhattan_distances
+from phonoscope.clustering.medians import fill_medians, grouped, median
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,9 +48,20 @@ def run(X: Any, start: Any, max_iter: int = 100) -> KMedians:  # noqa: ANN401
     return KMedians(len(start), init=start, max_iter=max_iter).fit(X)
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
-@given(problems(), st.sampled_from([1, 2, 3, 100]))
-def test_equals_the_loops_from_the_same_start(problem: tuple[Floats, Floats], max_iter: int) -> None:
+@pytest.mark.parametrize("bounded", [False, True])
+@settings(
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(problem=problems(), max_iter=st.sampled_from([1, 2, 3, 100]))
+def test_equals_the_loops_from_the_same_start(
+    monkeypatch: pytest.MonkeyPatch,
+    problem: tuple[Floats, Floats],
+    max_iter: int,
+    bounded: bool,  # noqa: FBT001
+) -> None:
+    monkeypatch.setattr("phonoscope.clustering.lloyd._FEWEST_DIMENSIONS", 0 if bounded else 10**9)
     X, start = problem
     found, expected = run(X, start, max_iter), oracles.kmedians(X, start, max_iter)
     assert found.labels_.tolist() == expected.labels
@@ -63,6 +79,113 @@ def test_equals_the_loops_on_larger_data(n: int, d: int, k: int) -> None:
     assert found.labels_.tolist() == expected.labels
     np.testing.assert_allclose(found.cluster_centers_, expected.centres, rtol=1e-6)
     assert found.inertia_ == pytest.approx(expected.objective, rel=1e-5)
+
+
+@pytest.mark.parametrize("d", [12, 100, 700])
+@pytest.mark.parametrize("offset", [0.0, 50.0])
+def test_bounds_change_nothing(monkeypatch: pytest.MonkeyPatch, d: int, offset: float) -> None:
+    """Classes that overlap move their centres for many iterations; far from zero, rounding is coarse."""
+    draws = np.random.default_rng(d)
+    X = (draws.standard_normal((20, d))[draws.integers(0, 20, 900)] + draws.standard_normal((900, d)) + offset).astype(
+        "f"
+    )
+    start = X[draws.choice(900, 25, replace=False)]
+    bounded = run(X, start)
+    monkeypatch.setattr("phonoscope.clustering.lloyd._BOUNDS", 0)
+    plain = run(X, start)
+    assert bounded.n_iter_ == plain.n_iter_ > 3
+    np.testing.assert_array_equal(bounded.labels_, plain.labels_)
+    np.testing.assert_array_equal(bounded.cluster_centers_, plain.cluster_centers_)
+
+
+def test_distances_to_the_start_may_be_known() -> None:
+    X = np.random.default_rng(0).integers(-9, 10, (60, 15)).astype(np.float32)
+    start = X[:7].copy()
+    plain, told = lloyd(X, start, 100), lloyd(X, start, 100, to_centres=manhattan_distances(X, start))
+    np.testing.assert_array_equal(plain.labels, told.labels)
+    np.testing.assert_array_equal(plain.centres, told.centres)
+    assert plain.cost == told.cost
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    arrays(np.float32, st.integers(1, 70), elements=st.floats(-(2.0**99), 2.0**99, width=32)),
+    st.integers(0, 3),
+    st.sampled_from(["as it is", "many zeros", "equal", "tiny"]),
+)
+def test_the_median_is_the_median(x: NDArray[np.float32], seed: int, kind: str) -> None:
+    draws = np.random.default_rng(seed)
+    if kind == "many zeros":
+        x = np.where(draws.random(len(x)) < 0.6, np.float32(0), x)
+    elif kind == "equal":
+        x = draws.choice(x[:3], len(x))
+    elif kind == "tiny":
+        x = (x * np.float32(1e-35)).astype(np.float32)
+    ordered = np.sort(x)
+    low, high = ordered[(len(x) - 1) // 2], ordered[len(x) // 2]
+    # half of a denormal number is rounded
+    assert median(x) == pytest.approx((float(low) + float(high)) / 2, rel=1e-6, abs=3e-45)
+
+
+@pytest.mark.parametrize("n", [1_000, 70_000])
+@pytest.mark.parametrize("k", [1, 3])
+def test_medians_of_many_samples(n: int, k: int) -> None:
+    draws = np.random.default_rng(n)
+    X = np.maximum(draws.standard_normal((n, 35), dtype=np.float32) + np.linspace(-2, 2, 35, dtype=np.float32), 0)
+    labels = draws.integers(0, k, n)
+    centres = np.full((k, 35), np.nan, np.float32)
+    fill_medians(X, np.empty(0), *grouped(labels, k), np.arange(k), centres)
+    np.testing.assert_array_equal(centres, [np.median(X[labels == c], axis=0) for c in range(k)])
+
+
+# --- weights ---
+
+
+@settings(deadline=None, max_examples=60)
+@given(problem=problems(), seed=st.integers(0, 1_000))
+def test_a_whole_weight_stands_for_as_many_equal_samples(problem: tuple[Floats, Floats], seed: int) -> None:
+    X, start = problem
+    weights = np.random.default_rng(seed).integers(0, 4, len(X))
+    start = start[: max(min(len(start), int((weights > 0).sum())), 1)]
+    weights[0] += 1  # at least one sample
+    weighted = KMedians(len(start), init=start, max_iter=1).fit(X, sample_weight=weights)
+    repeated = KMedians(len(start), init=start, max_iter=1).fit(np.repeat(X, weights, axis=0))
+    if len(set(weighted.labels_[weights > 0])) == len(set(oracles.nearest_centres(X[weights > 0], start)[0])):
+        # no cluster was emptied: of several equal samples only one is moved into an empty one
+        np.testing.assert_array_equal(weighted.cluster_centers_, repeated.cluster_centers_)
+        assert weighted.inertia_ == repeated.inertia_
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_weighted_medians_cost_least(seed: int) -> None:
+    draws = np.random.default_rng(seed)
+    X, weights = draws.integers(-9, 10, (40, 13)).astype(float), draws.random(40) * 3
+    found = KMedians(3, init=X[:3]).fit(X, sample_weight=weights)
+    distances = np.abs(X[:, None] - found.cluster_centers_).sum(axis=2)
+    assert found.labels_.tolist() == distances.argmin(axis=1).tolist()
+    assert found.inertia_ == pytest.approx((weights * distances.min(axis=1)).sum())
+    for cluster, centre in enumerate(found.cluster_centers_):
+        own = found.labels_ == cluster
+        for j in range(13):
+            costs = [(weights[own] * np.abs(X[own, j] - c)).sum() for c in X[own, j]]
+            assert (weights[own] * np.abs(X[own, j] - centre[j])).sum() == pytest.approx(min(costs))
+
+
+def test_equal_weights_change_nothing_and_a_weight_of_zero_has_no_say() -> None:
+    X, _ = blobs(60)
+    plain = KMedians(4, random_state=0).fit(X)
+    found = KMedians(4, init=X[:4]).fit(X, sample_weight=np.full(60, 0.25))
+    np.testing.assert_array_equal(found.labels_, KMedians(4, init=X[:4]).fit(X).labels_)
+    wild = np.vstack([X, np.full((5, 5), 1e6)])
+    weights = np.r_[np.ones(60), np.zeros(5)]
+    without = KMedians(4, init=X[:4]).fit(wild, sample_weight=weights)
+    np.testing.assert_array_equal(without.cluster_centers_, KMedians(4, init=X[:4]).fit(X).cluster_centers_)
+    assert without.labels_.tolist() == without.predict(wild).tolist()
+    drawn = KMedians(4, random_state=0).fit(wild, sample_weight=weights)
+    assert drawn.inertia_ < 2 * plain.inertia_  # no start was drawn from those without weight
+    for bad in (-np.ones(60), np.full(60, np.nan), np.ones(59)):
+        with pytest.raises(ValueError, match=r"weight|NaN"):
+            KMedians(4).fit(X, sample_weight=bad)
 
 
 def test_an_emptied_cluster_takes_the_farthest_sample_that_is_not_alone() -> None:
@@ -282,4 +405,16 @@ def test_clear_clusters_are_found() -> None:
 
 @pytest.mark.filterwarnings("ignore")  # checks that do not apply are skipped with a warning
 def test_is_a_scikit_learn_estimator() -> None:
-    check_estimator(KMedians(3))
+    # random starts are drawn by number: with samples repeated in the place of weights, other ones are drawn
+    apart = {
+        "check_sample_weight_equivalence_on_dense_data": "starts are drawn from other samples",
+        "check_sample_weight_equivalence_on_sparse_data": "starts are drawn from other samples",
+    }
+    check_estimator(KMedians(3), expected_failed_checks=apart)
+
+
+def test_serves_in_a_pipeline() -> None:
+    X, truth = blobs(60)
+    chain = make_pipeline(StandardScaler(), KMedians(3, n_init=5, random_state=0))
+    assert oracles.same_partition(chain.fit_predict(X), truth)
+    chain.fit(X, kmedians__sample_weight=np.ones(60))

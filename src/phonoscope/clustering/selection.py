@@ -137,11 +137,10 @@ def _sweep_kmedians(
     labels = np.empty((len(ks), len(data)), np.int64)
     values: dict[str, list[float]] = {"ratio": [], "silhouette": [], "davies_bouldin": []}
     for i, (k, found) in enumerate(zip(ks, kmedians_at(data, ks, clustering, seed), strict=True)):
-        labels[i] = found.labels_
-        to_centres = manhattan_distances(data, found.cluster_centers_)
-        own = np.take_along_axis(to_centres, labels[i][:, None], axis=1)[:, 0]
-        between = manhattan_distances(found.cluster_centers_, found.cluster_centers_)
-        values["ratio"].append(centre_ratio(to_centres, labels[i], selection.ratio_of))
+        labels[i] = found.labels
+        own = np.take_along_axis(found.to_centres, labels[i][:, None], axis=1)[:, 0]
+        between = manhattan_distances(found.centres, found.centres)
+        values["ratio"].append(centre_ratio(found.to_centres, labels[i], selection.ratio_of))
         values["davies_bouldin"].append(davies_bouldin(own, between, labels[i]))
         if distances is not None:
             values["silhouette"].append(silhouette(distances, labels[i], k))

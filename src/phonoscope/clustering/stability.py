@@ -9,6 +9,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from phonoscope.clustering.criteria import one_hot
 from phonoscope.clustering.growing import kmedians_at
+from phonoscope.clustering.lloyd import assign
 from phonoscope.clustering.spectral import (
     cluster_rows,
     leading_eigenpairs,
@@ -53,7 +54,7 @@ def carry_by_centres(
 ) -> Iterator[Carried]:
     """Cluster some rows by k-medians, and give each of the other rows the cluster of its nearest centre; for each k."""
     for found in kmedians_at(X[rows], ks, settings, seed):
-        yield Carried(found.labels_, found.predict(X[others]))
+        yield Carried(found.labels, assign(X[others], found.centres)[0])
 
 
 def carry_by_affinity(

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.linalg import eigh
 
+from phonoscope.parallel import each, one_blas_thread, slices
+from phonoscope.reduction.distances import centred_products
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Floats = NDArray[np.float64]
 
 _FIRST_TRY = 500
+# Columns of a tile of the covariance matrix.
+_TILE = 512
+# Bytes of the rows that are taken from the data at a time, centred, in float64.
+_ROWS_AT_A_TIME = 2**28
+# Multiplications of the covariance matrix, n d²/2, beyond which they are done in float32: the sums over the blocks of
+# rows stay float64, and what single precision loses within a block is less than what the data were rounded by.
+_SINGLE_PRECISION = 10**13
 
 
 @dataclass(frozen=True)
@@ -34,30 +46,92 @@ class PrincipalComponents:
     share: NDArray[np.float64]
 
 
-def _leading(product: NDArray[np.float64], wanted: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _leading(product: Floats, wanted: float) -> tuple[Floats, Floats]:
     """Return eigenvalues and vectors, largest first, at least as many as add up to `wanted`."""
     n = len(product)
     values, vectors = np.empty(0), np.empty((n, 0))
     # most often a small part carries the variance, and finding a part of the vectors is several times as fast
-    for count in (min(n, _FIRST_TRY), n):
-        values, vectors = eigh(product, subset_by_index=(n - count, n - 1))
-        if values.sum() >= wanted:
-            break
+    with one_blas_thread():
+        for count in (min(n, _FIRST_TRY), n):
+            values, vectors = eigh(product, subset_by_index=(n - count, n - 1))
+            if values.sum() >= wanted:
+                break
     return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
 
 
-def pca(X: NDArray[np.floating], variance: float = 0.9) -> PrincipalComponents:
-    """Project onto the fewest principal components that keep at least a share of the variance.
+def _blocks(X: NDArray[np.floating]) -> list[slice]:
+    return slices(len(X), max(_ROWS_AT_A_TIME // (8 * X.shape[1]), 1))
 
-    The eigenvectors are those of the smaller of the two products of the centred data with itself (covariance or Gram
-    matrix), in float64.
+
+def _mean(X: NDArray[np.floating]) -> Floats:
+    # block by block: the sum over a whole mapped array would be converted to float64 first
+    return np.asarray(sum(X[rows].sum(axis=0, dtype=np.float64) for rows in _blocks(X)) / len(X))
+
+
+def scatter(X: NDArray[np.floating], mean: Floats) -> Floats:
+    """Return the sum over the samples of ``(x - mean) (x - mean)^T``, shape (d, d): n times their covariance.
+
+    The samples are read once, block by block; neither the result nor its rounding depends on the number of threads.
 
     Parameters
     ----------
     X
-        Samples × features, shape (n, d), n at least 2.
+        Samples × features, shape (n, d), float32 or float64; may be mapped from a file.
+    mean
+        Shape (d,).
+    """
+    n, d = X.shape
+    total = np.zeros((d, d))
+    tiles = list(combinations_with_replacement(slices(d, _TILE), 2))
+    kind = np.float32 if n * d * d // 2 > _SINGLE_PRECISION else np.float64
+    for rows in _blocks(X):
+        centred = (X[rows] - mean).astype(kind, copy=False)
+
+        def add(pair: tuple[slice, slice], centred: NDArray[np.floating] = centred) -> None:
+            total[pair] += centred[:, pair[0]].T @ centred[:, pair[1]]
+
+        each(add, tiles)
+    for upper, lower in tiles:
+        total[lower, upper] = total[upper, lower].T
+    return total
+
+
+def _project(X: NDArray[np.floating], mean: Floats, axes: Floats) -> NDArray[np.float32]:
+    scores = np.empty((len(X), len(axes)), np.float32)
+    downwards = np.ascontiguousarray(axes.T)
+
+    def project(rows: slice) -> None:
+        scores[rows] = (X[rows] - mean) @ downwards
+
+    each(project, slices(len(X), max(min(512, _ROWS_AT_A_TIME // (64 * X.shape[1])), 1)))
+    return scores
+
+
+def _axes(X: NDArray[np.floating], mean: Floats, left: Floats) -> Floats:
+    """Return ``left (X - mean)``, shape (m, d), for the wide data's left singular vectors as rows, shape (m, n)."""
+    axes = np.empty((len(left), X.shape[1]))
+
+    def multiply(columns: slice) -> None:
+        axes[:, columns] = left @ (X[:, columns] - mean[columns])
+
+    each(multiply, slices(X.shape[1], _TILE))
+    return axes
+
+
+def pca(X: NDArray[np.floating], variance: float = 0.9, *, products: Floats | None = None) -> PrincipalComponents:
+    """Project onto the fewest principal components that keep at least a share of the variance.
+
+    The eigenvectors are those of the smaller of the two products of the centred data with itself: the covariance,
+    d × d, whose data are read block by block and may be larger than memory, or the Gram matrix, n × n.
+
+    Parameters
+    ----------
+    X
+        Samples × features, shape (n, d), n at least 2; may be mapped from a file.
     variance
         Share of the variance to keep, in (0, 1].
+    products
+        What `phonoscope.reduction.distances.centred_products` gives for X, where it is known already.
 
     Raises
     ------
@@ -70,25 +144,27 @@ def pca(X: NDArray[np.floating], variance: float = 0.9) -> PrincipalComponents:
     if not 0 < variance <= 1:
         msg = f"the share of variance to keep lies in (0, 1], not {variance}"
         raise ValueError(msg)
-    centred = X.astype(np.float64)
-    centred -= centred.mean(axis=0)
-    if not np.isfinite(centred).all():
+    n, d = X.shape
+    mean = _mean(X)
+    # a value that is NaN or infinite makes the mean so, or the product below
+    wide = d > n
+    product = (centred_products(X) if products is None else products) if wide else scatter(X, mean)
+    total = float(np.trace(product))
+    if not (np.isfinite(total) and np.isfinite(mean).all()):
         msg = "PCA needs finite values; the data hold NaN or infinity"
         raise ValueError(msg)
-    n, d = centred.shape
-    wide = d > n
-    product = centred @ centred.T if wide else centred.T @ centred
-    total = float(np.trace(product))
-    values, vectors = _leading(product, variance * total)
     if total == 0:  # every sample is the same: one component, on which all lie at 0
         axis = np.zeros((1, d))
         axis[0, 0] = 1.0
         return PrincipalComponents(np.zeros((n, 1), np.float32), axis, np.ones(1))
+    values, vectors = _leading(product, variance * total)
     # a rounding error must not add a component of no variance at variance = 1
     rank = max(int((values > values[0] * max(n, d) * np.finfo(np.float64).eps).sum()), 1)
     kept = min(int(np.searchsorted(np.cumsum(values) / total, variance - 1e-12)) + 1, rank)
-    values, vectors = values[:kept], vectors[:, :kept]
-    axes = (centred.T @ vectors / np.sqrt(values)).T if wide else vectors.T
-    signs = np.sign(axes[np.arange(kept), np.abs(axes).argmax(axis=1)])
-    axes = axes * signs[:, None]
-    return PrincipalComponents((centred @ axes.T).astype(np.float32), axes, values / total)
+    values, rows = values[:kept], np.ascontiguousarray(vectors[:, :kept].T)
+    lengths = np.sqrt(values)[:, None]
+    axes = _axes(X, mean, rows) / lengths if wide else rows
+    signs = np.sign(axes[np.arange(kept), np.abs(axes).argmax(axis=1)])[:, None]
+    axes = axes * signs
+    scores = (rows * (lengths * signs)).T.astype(np.float32) if wide else _project(X, mean, axes)
+    return PrincipalComponents(np.ascontiguousarray(scores), axes, values / total)
