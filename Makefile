@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench clean
 
 # the stamp is newer than the files that say what to install: nothing is installed twice
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -23,6 +23,13 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# hours; an interrupted one goes on where it was. pyclustering may not install: the page says so then
+bench: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'openTSNE>=1.0'
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'pyclustering>=0.10'
+	test -f runs/demo/scores.csv || $(MAKE) demo
+	$(BIN)/python benchmarks/run_all.py --run runs/demo
 
 clean:
 	rm -rf $(VENV) runs

@@ -20,7 +20,7 @@ from scipy.spatial.distance import pdist
 
 from phonoscope import Run
 from phonoscope.clustering.affinity import choose_sigma, gaussian_affinity
-from phonoscope.clustering.criteria import block_ratio, centre_ratio
+from phonoscope.clustering.criteria import block_ratio, centre_ratio, cluster_sums
 from phonoscope.clustering.curves import CRITERIA, Clusterer, Selection, read_curve
 from phonoscope.clustering.manhattan import manhattan_distances
 from phonoscope.clustering.selection import Sweep, sweep
@@ -114,8 +114,8 @@ def variants(X: Floats, found: Sweep) -> dict[str, Selection]:
     else:
         squared = squared_distances(X)
         L = normalised_affinity(gaussian_affinity(squared, choose_sigma(squared, X.shape[1], "mouysset")))
-        squares = np.square(L)
-        curve = {k: block_ratio(squares, labels, k) for k, labels in zip(found.ks, found.labels, strict=True)}
+        sums = cluster_sums(np.square(L), list(found.labels))
+        curve = {k: block_ratio(s, own, k) for k, s, own in zip(found.ks, sums, found.labels, strict=True)}
         named["ratio, normalised"] = read_curve("ratio", curve)
     if "stability" in named:
         named["stability, strictly"] = read_curve("silhouette", found.curves["stability"])

@@ -216,7 +216,7 @@ def _write_grid(path: Path, plan: Plan) -> None:
                     )
                     moved = draws.random(len(truth)) < 0.6 / (depth + 1)
                     labels = np.where(moved, draws.integers(0, k, len(truth)), truth)
-                    details: dict[str, float | int | None] = {"dimensions": 6, "variance_kept": None, "sigma": 1.5}
+                    details: dict[str, float | str | None] = {"dimensions": 6, "variance_kept": None, "sigma": 1.5}
                     cell = Cell(layer, reduction, clusterer, k, seed)
                     results.append(CellResult(cell, labels, separability(plan.labels, labels), details))
     clusters_table(results).write_parquet(path / "clusters.parquet")

@@ -192,7 +192,7 @@ def test_an_interrupted_run_goes_on_to_the_same_end(finished: Run, corpus: Path,
 
     class Plug(Quiet):
         def bar(self, text: str, total: int):  # type: ignore[no-untyped-def] # noqa: ANN202
-            if text == "grid":
+            if text == "clustering":
                 raise PulledPlug
             return super().bar(text, total)
 

@@ -6,20 +6,27 @@ number of threads, get one thread each. The number of threads is numba's, which 
 
 from __future__ import annotations
 
+import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import lru_cache
+from threading import Lock, local
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numba
+import numpy as np
 from numba.core import event
 from threadpoolctl import ThreadpoolController
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from numpy.typing import NDArray
+
 Item = TypeVar("Item")
+Number = TypeVar("Number", bound="np.floating")
+_ROWS = 256
 
 
 @lru_cache(maxsize=1)
@@ -27,11 +34,37 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()  # looks through all loaded libraries: slow
 
 
+@lru_cache(maxsize=1)
+def _pool(workers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers, thread_name_prefix="phonoscope")  # thousands of short jobs: it stays
+
+
+if hasattr(os, "register_at_fork"):  # threads do not live on in the copy of a process
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+class _OneThread:
+    """How many `one_blas_thread` stand around the code that runs: asking the libraries takes longer than many a job."""
+
+    depth = 0
+    lock = Lock()
+
+
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Let every linear algebra call inside use one thread."""
-    with _controller().limit(limits=1, user_api="blas"):
-        yield
+    with _OneThread.lock:
+        outermost = _OneThread.depth == 0
+        _OneThread.depth += 1
+    try:
+        if outermost:
+            with _controller().limit(limits=1, user_api="blas"):
+                yield
+        else:
+            yield
+    finally:
+        with _OneThread.lock:
+            _OneThread.depth -= 1
 
 
 def slices(n: int, size: int) -> list[slice]:
@@ -47,16 +80,58 @@ def each(work: Callable[[Item], object], items: Iterable[Item]) -> None:
     todo = list(items)
     workers = min(numba.get_num_threads(), len(todo))
     with one_blas_thread():
-        if workers <= 1:
+        if workers <= 1 or getattr(_HERE, "working", False):  # a pool whose threads wait for its threads waits for ever
             for item in todo:
                 work(item)
             return
-        with ThreadPoolExecutor(workers) as pool:
-            for _ in pool.map(work, todo):
-                pass
+        hand_out = _HandOut(todo)
+        running = [_pool(numba.get_num_threads()).submit(hand_out.run, work) for _ in range(workers)]
+        wait(running)
+        for done in running:
+            done.result()
 
 
-class _FirstCompilation(event.Listener):  # type: ignore[misc]
+_HERE = local()
+
+
+class _HandOut:
+    """Items of which each thread takes the next when it has done one: none of thousands waits to be handed out."""
+
+    def __init__(self, items: Iterable[object]) -> None:
+        self._waiting = iter(items)
+        self._lock = Lock()
+
+    def run(self, work: Callable[[Any], object]) -> None:
+        """Work until nothing is left, here or, after an error, for any thread."""
+        _HERE.working = True
+        try:
+            while True:
+                with self._lock:
+                    try:
+                        item = next(self._waiting)
+                    except StopIteration:
+                        return
+                work(item)
+        except BaseException:
+            with self._lock:
+                self._waiting = iter(())
+            raise
+        finally:
+            _HERE.working = False
+
+
+def product(A: NDArray[Number], B: NDArray[Number]) -> NDArray[Number]:
+    """Return ``A @ B``, shapes (n, m) and (m, p), computed in blocks of rows."""
+    found = np.empty((len(A), B.shape[1]), np.result_type(A, B))
+
+    def multiply(rows: slice) -> None:
+        np.matmul(A[rows], B, out=found[rows])
+
+    each(multiply, slices(len(A), _ROWS))
+    return found
+
+
+class _FirstCompilation(event.Listener):
     """Tells, once in a process, that kernels are being compiled: minutes of silence look like a fault."""
 
     told = False
@@ -76,4 +151,4 @@ class _FirstCompilation(event.Listener):  # type: ignore[misc]
 
 
 # numba sends this event when it compiles, not when it finds the kernel in its cache
-event.register("numba:compile", _FirstCompilation())
+event.register("numba:compile", _FirstCompilation())  # type: ignore[no-untyped-call]

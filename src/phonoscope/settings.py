@@ -120,7 +120,7 @@ class ReductionSettings(Checked):
     pca_variance: float = setting(0.9, "share of the variance that PCA keeps", low=0.01, high=1.0)
     tsne_dimensions: int = setting(2, "dimensions of the t-SNE embedding", low=2, high=3)
     perplexity: float = setting(30.0, "perplexity of t-SNE", low=1.0, high=10_000)
-    tsne_iterations: int = setting(1_000, "steps of the t-SNE descent", low=250, high=100_000)
+    tsne_iterations: int = setting(500, "steps of the t-SNE descent", low=250, high=100_000)
 
 
 @dataclass(frozen=True)
@@ -141,6 +141,13 @@ class ClusteringSettings(Checked):
     kernel: Literal["2sigma2", "sigma2"] = setting(
         "2sigma2", "what the squared distance is divided by in the affinity: 2 σ² or σ²"
     )
+    spectral: Literal["auto", "exact", "nystrom", "neighbours"] = setting(
+        "auto",
+        "affinities that spectral clustering uses; exact: all; nystrom: those to some landmarks; neighbours: those to "
+        "the nearest samples; auto: exact within clustering.memory, else nystrom",
+    )
+    memory: float = setting(4.0, "memory that the exact affinities may take, GB", low=0.01, high=100_000)
+    landmarks: int = setting(1_000, "landmarks, drawn at random from the panel", low=50, high=50_000)
 
 
 @dataclass(frozen=True)
@@ -163,6 +170,13 @@ class SelectionSettings(Checked):
     )
     stability_splits: int = setting(
         2, "random halvings of the panel for the stability criterion; 0: leave it out", low=0, high=1_000
+    )
+    sample: int = setting(
+        5_000,
+        "in larger panels, samples drawn at random that are compared with each other: for silhouette, stability, "
+        "spectral ratio and Davies-Bouldin index",
+        low=100,
+        high=20_000,
     )
     permutations: int = setting(
         9_999, "permutations of the features that a class's name is tested by", low=99, high=10_000_000

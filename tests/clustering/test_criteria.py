@@ -16,8 +16,10 @@ import oracles_selection as naive
 from phonoscope.clustering.criteria import (
     block_ratio,
     centre_ratio,
+    cluster_sums,
     davies_bouldin,
     eigengaps,
+    euclidean_spread,
     one_hot,
     silhouette,
 )
@@ -30,6 +32,15 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
+
+
+def ratio_of(squares: Any, labels: Ints, k: int) -> float:  # noqa: ANN401
+    return block_ratio(next(cluster_sums(squares, [labels])), labels, k)
+
+
+def silhouette_of(distances: Any, labels: Ints, k: int) -> float:  # noqa: ANN401
+    return silhouette(next(cluster_sums(distances, [labels])), labels, k)
+
 
 WHOLE = st.integers(-4, 4).map(float)
 
@@ -120,23 +131,23 @@ def test_block_ratio_equals_the_loops(problem: tuple[Floats, Ints, int], sigma: 
     X, labels, k = problem
     A = oracles.affinity(X, [sigma] * len(X), 2.0)
     A = oracles.normalised_affinity(A) if normalised else A
-    assert same(block_ratio(np.square(A), labels, k), naive.block_ratio(A, labels.tolist(), k))
+    assert same(ratio_of(np.square(A), labels, k), naive.block_ratio(A, labels.tolist(), k))
 
 
 def test_block_ratio_by_hand() -> None:
     A = np.array([[0, 4, 1, 0], [4, 0, 0, 2], [1, 0, 0, 3], [0, 2, 3, 0]], float)
     between, first, second = math.sqrt(1 + 4), math.sqrt(2 * 16), math.sqrt(2 * 9)
-    found = block_ratio(np.square(A), np.array([0, 0, 1, 1]), 2)
+    found = ratio_of(np.square(A), np.array([0, 0, 1, 1]), 2)
     assert found == pytest.approx((between / first + between / second) / 2)
     order = [2, 0, 3, 1]  # the order of the samples says nothing
-    assert block_ratio(np.square(A)[order][:, order], np.array([1, 0, 1, 0]), 2) == pytest.approx(found)
+    assert ratio_of(np.square(A)[order][:, order], np.array([1, 0, 1, 0]), 2) == pytest.approx(found)
 
 
 def test_block_ratio_of_a_cluster_of_one_sample() -> None:
     A = np.array([[0, 4, 1], [4, 0, 0], [1, 0, 0]], float)
-    assert block_ratio(np.square(A), np.array([0, 0, 1]), 2) == math.inf
+    assert ratio_of(np.square(A), np.array([0, 0, 1]), 2) == math.inf
     A[:, 2] = A[2, :] = 0.0
-    assert math.isnan(block_ratio(np.square(A), np.array([0, 0, 1]), 2))
+    assert math.isnan(ratio_of(np.square(A), np.array([0, 0, 1]), 2))
 
 
 @settings(deadline=None, max_examples=150)
@@ -146,7 +157,7 @@ def test_silhouette_equals_the_loops(problem: tuple[Floats, Ints, int]) -> None:
     for metric, distance in (("cityblock", oracles.manhattan), ("euclidean", naive.euclidean)):
         D = cdist(X, X, metric)
         expected = naive.silhouette(X, labels.tolist(), k, distance)
-        assert silhouette(D.astype(np.float32), labels, k) == pytest.approx(expected, abs=1e-6)
+        assert silhouette_of(D.astype(np.float32), labels, k) == pytest.approx(expected, abs=1e-6)
 
 
 @settings(deadline=None, max_examples=100)
@@ -156,21 +167,21 @@ def test_silhouette_equals_scikit_learn_s(problem: tuple[Floats, Ints, int]) -> 
     assume(k < len(X))  # scikit-learn refuses as many clusters as samples
     D = cdist(X, X, "cityblock")
     expected = silhouette_score(D, labels, metric="precomputed")
-    assert silhouette(D.astype(np.float32), labels, k) == pytest.approx(expected, abs=1e-6)
+    assert silhouette_of(D.astype(np.float32), labels, k) == pytest.approx(expected, abs=1e-6)
 
 
 def test_silhouette_of_larger_data_equals_scikit_learn_s() -> None:
     X, labels = scattered(400, 30, 12)
     for metric in ("cityblock", "euclidean"):
         D = cdist(X, X, metric)
-        found = silhouette(D.astype(np.float32), labels, 12)
+        found = silhouette_of(D.astype(np.float32), labels, 12)
         assert found == pytest.approx(silhouette_score(D, labels, metric="precomputed"), abs=1e-6)
 
 
 def test_silhouette_where_there_is_nothing_to_compare() -> None:
-    assert silhouette(np.zeros((4, 4), np.float32), np.array([0, 0, 1, 1]), 2) == 0  # all samples coincide
+    assert silhouette_of(np.zeros((4, 4), np.float32), np.array([0, 0, 1, 1]), 2) == 0  # all samples coincide
     apart = (1 - np.eye(3)).astype(np.float32)
-    assert silhouette(apart, np.array([0, 1, 2]), 3) == 0  # each is alone
+    assert silhouette_of(apart, np.array([0, 1, 2]), 3) == 0  # each is alone
 
 
 @settings(deadline=None, max_examples=150)
@@ -210,8 +221,8 @@ def test_a_single_cluster_and_an_empty_one_have_no_value() -> None:
     for labels, k in ((np.zeros(3, np.int64), 1), (np.array([0, 0, 2]), 3), (np.array([0, 0, 1]), 3)):
         assert math.isnan(centre_ratio(D[:, :k], labels))
         assert math.isnan(centre_ratio(D[:, :k], labels, "means"))
-        assert math.isnan(block_ratio(D, labels, k))
-        assert math.isnan(silhouette(D, labels, k))
+        assert math.isnan(ratio_of(D, labels, k))
+        assert math.isnan(silhouette_of(D, labels, k))
         assert math.isnan(davies_bouldin(D[0], D[:k, :k], labels))
 
 
@@ -224,8 +235,29 @@ def test_nothing_is_changed() -> None:
     X, labels = scattered()
     D = cdist(X, X).astype(np.float32)
     kept = D.copy()
-    silhouette(D, labels, 5)
-    block_ratio(D, labels, 5)
+    silhouette_of(D, labels, 5)
+    ratio_of(D, labels, 5)
     centre_ratio(D[:, :5], labels)
     davies_bouldin(D[0], D[:5, :5], labels)
     np.testing.assert_array_equal(D, kept)
+
+
+@pytest.mark.parametrize("columns", [1, 6, 1_000])
+def test_sums_by_cluster_equal_the_loops(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setattr("phonoscope.clustering.criteria._COLUMNS", columns)
+    M = np.random.default_rng(0).integers(0, 9, (20, 20)).astype(float)
+    many = [np.random.default_rng(k).permutation(np.arange(20) % k) for k in (1, 2, 5, 4, 20)]
+    for labels, sums in zip(many, cluster_sums(M, many), strict=True):
+        expected = [[row[labels == c].sum() for c in range(labels.max() + 1)] for row in M]
+        np.testing.assert_array_equal(sums, expected)
+
+
+@settings(deadline=None)
+@given(clusterings())
+def test_euclidean_spread_equals_that_of_the_means(problem: tuple[Floats, Ints, int]) -> None:
+    X, labels, k = problem
+    squared: NDArray[np.floating] = cdist(X, X, "sqeuclidean")
+    own, between = euclidean_spread(next(cluster_sums(squared, [labels])), labels, k)
+    means = naive.means(X, labels.tolist(), k)
+    np.testing.assert_allclose(own, np.linalg.norm(X - means[labels], axis=1), atol=1e-6)
+    np.testing.assert_allclose(between, cdist(means, means), atol=1e-6)

@@ -57,7 +57,7 @@ def by_hand(model: PaperCNN, frames: FrameTable, row: int) -> dict[str, NDArray[
 
 @pytest.mark.parametrize("batch", [1, 3, 512])
 @pytest.mark.parametrize("frame", ["third", "mean"])
-def test_files_hold_what_the_layers_answer_to_each_sample(  # noqa: PLR0917
+def test_files_hold_what_the_layers_answer_to_each_sample(
     frames_and_panels: tuple[FrameTable, dict[str, Panel]],
     model: PaperCNN,
     frame: str,

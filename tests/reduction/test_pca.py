@@ -13,6 +13,7 @@ import oracles
 from phonoscope.reduction.pca import pca
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -142,3 +143,63 @@ def test_any_layout_gives_the_same_and_the_data_stay(tmp_path: Path) -> None:
 def test_what_can_not_be_reduced_is_refused(X: Floats, variance: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         pca(X, variance)
+
+
+@pytest.mark.parametrize("n", [1_250, 1_500])
+@pytest.mark.parametrize("shape", ["wide", "tall"])
+def test_large_data_equal_scikit_learn(n: int, shape: str) -> None:
+    """Of such sizes the components are found by an iteration."""
+    d = n + 300 if shape == "wide" else n
+    rows = n if shape == "wide" else n + 300
+    draws = np.random.default_rng(n)
+    spread = np.r_[np.geomspace(30, 3, 60), np.full(d - 60, 0.5)]
+    X = (draws.standard_normal((rows, d)) * spread + 5).astype(np.float32)
+    with threadpool_limits(1, "blas"):
+        theirs = PCA(0.85, svd_solver="full").fit(X.astype(np.float64))
+        found = pca(X, 0.85)
+    assert 20 < len(found.share) == theirs.n_components_ < 100
+    np.testing.assert_allclose(found.share, theirs.explained_variance_ratio_, rtol=1e-8)
+    check_scores(found.scores, theirs.transform(X.astype(np.float64)))
+    np.testing.assert_allclose(found.axes @ found.axes.T, np.eye(len(found.share)), atol=1e-9)
+
+
+def test_equal_variances_and_few_directions_of_large_data() -> None:
+    draws = np.random.default_rng(0)
+    axes = np.linalg.qr(draws.standard_normal((1_300, 40)))[0]
+    drawn = draws.standard_normal((1_400, 40))
+    scores = np.linalg.qr(drawn - drawn.mean(axis=0))[0]
+    X = scores @ axes.T  # forty components of exactly the same variance, and nothing else
+    found = pca(X, 0.9)
+    np.testing.assert_allclose(found.share, 1 / 40, rtol=1e-6)
+    assert len(found.share) == 36
+    np.testing.assert_allclose(
+        found.scores @ found.scores.T, (X - X.mean(0)) @ found.axes.T @ found.axes @ X.T, atol=1e-3
+    )
+    whole = pca(X, 1.0)
+    assert len(whole.share) == 40
+    np.testing.assert_allclose(whole.scores @ whole.axes + X.mean(axis=0), X, atol=1e-5)
+
+
+def test_threads_change_nothing(numba_threads: Callable[[int], None]) -> None:
+    draws = np.random.default_rng(1)
+    for n, d in ((1_300, 1_350), (2_000, 1_210), (700, 90)):
+        X = draws.standard_normal((n, d)).astype(np.float32) * np.geomspace(20, 0.1, d).astype(np.float32)
+        found = []
+        for threads in (1, 2):
+            numba_threads(threads)
+            found.append(pca(X))
+        np.testing.assert_array_equal(found[0].scores, found[1].scores)
+        np.testing.assert_array_equal(found[0].axes, found[1].axes)
+
+
+@pytest.mark.parametrize("precision", [np.float32, np.float64])
+def test_rows_taken_block_by_block_make_the_same(monkeypatch: pytest.MonkeyPatch, precision: Any) -> None:  # noqa: ANN401
+    X = fading(200, 30).astype(np.float32)
+    whole = pca(X)
+    monkeypatch.setattr("phonoscope.reduction.pca._ROWS_AT_A_TIME", 8 * 30 * 7)
+    if precision is np.float32:
+        monkeypatch.setattr("phonoscope.reduction.pca._SINGLE_PRECISION", 0)
+    found = pca(X)
+    tolerance = 1e-5 if precision is np.float32 else 1e-10
+    np.testing.assert_allclose(found.share, whole.share, rtol=tolerance)
+    check_scores(found.scores, whole.scores)

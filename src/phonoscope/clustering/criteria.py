@@ -11,15 +11,48 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from phonoscope.parallel import product
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
+
+# Clusters that a product takes together.
+_COLUMNS = 1_024
 
 
 def one_hot(labels: NDArray[np.int64], k: int, dtype: type[np.floating] = np.float64) -> NDArray[np.floating]:
     """Return a matrix of shape (n, k) with 1 where a sample is in a cluster, and 0 elsewhere."""
     return np.asarray(labels[:, None] == np.arange(k), dtype)
+
+
+def cluster_sums(M: NDArray[np.floating], clusterings: Sequence[NDArray[np.int64]]) -> Iterator[NDArray[np.floating]]:
+    """Sum the rows of a matrix by cluster, for each of several clusterings.
+
+    Several clusterings take part in one product, which reads the matrix once.
+
+    Parameters
+    ----------
+    M
+        Shape (n, n): distances or affinities of all samples.
+    clusterings
+        For each the cluster of each sample, shape (n,), from 0 on.
+
+    Yields
+    ------
+    For each clustering of k clusters an array of shape (n, k): the sum of ``M[x, y]`` over the samples y of a cluster.
+    """
+    ks = [int(labels.max()) + 1 for labels in clusterings]
+    first = 0
+    while first < len(ks):
+        last = first + 1
+        while last < len(ks) and sum(ks[first : last + 1]) <= _COLUMNS:
+            last += 1
+        members = [one_hot(labels, k, M.dtype.type) for labels, k in zip(clusterings[first:last], ks[first:last])]  # noqa: B905
+        sums = product(M, np.hstack(members))
+        yield from np.split(sums, np.cumsum(ks[first:last])[:-1], axis=1)
+        first = last
 
 
 def _comparable(labels: NDArray[np.int64], k: int) -> bool:
@@ -61,17 +94,17 @@ def centre_ratio(
         return float((within / between).mean())
 
 
-def block_ratio(squares: NDArray[np.floating], labels: NDArray[np.int64], k: int) -> float:
+def block_ratio(sums: NDArray[np.floating], labels: NDArray[np.int64], k: int) -> float:
     """Return the ratio of affinities between clusters and within them; the smaller, the better.
 
     ``mean over i ≠ j of ‖A^(ij)‖ / ‖A^(ii)‖``, A^(ij) being the block of the affinity whose rows are the samples of
     cluster i and whose columns are those of cluster j, by Frobenius norms (Pellegrini and Mouysset 2016, section 3.2,
-    for spectral clustering).
+    for spectral clustering). No block is cut out: a norm is a sum over the rows of a cluster.
 
     Parameters
     ----------
-    squares
-        The affinity's entries squared, shape (n, n): they serve every clustering of the same samples.
+    sums
+        What `cluster_sums` gives for the affinity's entries squared, shape (n, k).
     labels
         Cluster of each sample, shape (n,).
     k
@@ -84,14 +117,18 @@ def block_ratio(squares: NDArray[np.floating], labels: NDArray[np.int64], k: int
     """
     if not _comparable(labels, k):
         return float("nan")
-    members = one_hot(labels, k)
-    norms = np.sqrt(members.T @ (squares @ members))
+    norms = np.sqrt(_by_cluster(sums, labels, k))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = norms / np.diag(norms)[:, None]
     return float(ratios[~np.eye(k, dtype=bool)].mean())
 
 
-def silhouette(distances: NDArray[np.float32], labels: NDArray[np.int64], k: int) -> float:
+def _by_cluster(sums: NDArray[np.floating], labels: NDArray[np.int64], k: int) -> NDArray[np.float64]:
+    """Add up the rows of each cluster: from shape (n, k) to (k, k)."""
+    return np.stack([np.bincount(labels, column, minlength=k) for column in sums.T], axis=1)
+
+
+def silhouette(sums: NDArray[np.floating], labels: NDArray[np.int64], k: int) -> float:
     """Return the mean silhouette, between -1 and 1; the larger, the better (Rousseeuw 1987).
 
     ``mean over x of (b - a) / max(a, b)``: a is the mean distance of x to the other samples of its cluster, b the mean
@@ -99,8 +136,8 @@ def silhouette(distances: NDArray[np.float32], labels: NDArray[np.int64], k: int
 
     Parameters
     ----------
-    distances
-        Of all samples, shape (n, n), with a zero diagonal.
+    sums
+        What `cluster_sums` gives for the distances of all samples, shape (n, k).
     labels
         Cluster of each sample, shape (n,).
     k
@@ -113,15 +150,43 @@ def silhouette(distances: NDArray[np.float32], labels: NDArray[np.int64], k: int
     if not _comparable(labels, k):
         return float("nan")
     rows, sizes = np.arange(len(labels)), np.bincount(labels, minlength=k)
-    sums = (distances @ one_hot(labels, k, np.float32)).astype(np.float64)
     own_size = sizes[labels]
-    a = sums[rows, labels] / np.maximum(own_size - 1, 1)
+    a = sums[rows, labels].astype(np.float64) / np.maximum(own_size - 1, 1)
     means = sums / sizes
     means[rows, labels] = np.inf
     b = means.min(axis=1)
     larger = np.maximum(a, b)
     values = np.where((own_size > 1) & (larger > 0), (b - a) / np.where(larger > 0, larger, 1.0), 0.0)
     return float(values.mean())
+
+
+def euclidean_spread(
+    sums: NDArray[np.floating], labels: NDArray[np.int64], k: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the distances of samples to the means of their clusters, and of the means, without computing a mean.
+
+    ``|x - c|² = mean over y in C of |x - y|² - V``, V being half the mean over y and z in C of ``|y - z|²``; and
+    ``|c - c'|² = mean over x in C, y in C' of |x - y|² - V - V'``.
+
+    Parameters
+    ----------
+    sums
+        What `cluster_sums` gives for the squared distances of all samples, shape (n, k).
+    labels
+        Cluster of each sample, shape (n,).
+    k
+        Number of clusters, none of them empty.
+
+    Returns
+    -------
+    Shapes (n,) and (k, k).
+    """
+    sizes = np.bincount(labels, minlength=k)
+    means = _by_cluster(sums, labels, k) / np.multiply.outer(sizes, sizes)
+    half = np.diag(means) / 2
+    to_own = sums[np.arange(len(labels)), labels] / sizes[labels] - half[labels]
+    between = means - half[:, None] - half[None, :]
+    return np.sqrt(np.maximum(to_own, 0.0)), np.sqrt(np.maximum(between, 0.0))
 
 
 def davies_bouldin(own: NDArray[np.floating], between: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
@@ -153,6 +218,11 @@ def davies_bouldin(own: NDArray[np.floating], between: NDArray[np.floating], lab
         ratios = (spread[:, None] + spread[None, :]) / between.astype(np.float64)
     np.fill_diagonal(ratios, -np.inf)
     return float(ratios.max(axis=1).mean())
+
+
+def euclidean_davies_bouldin(sums: NDArray[np.floating], labels: NDArray[np.int64], k: int) -> float:
+    """Return `davies_bouldin` by Euclidean distances and means; the parameters are those of `euclidean_spread`."""
+    return davies_bouldin(*euclidean_spread(sums, labels, k), labels) if _comparable(labels, k) else float("nan")
 
 
 def eigengaps(eigenvalues: NDArray[np.floating], ks: Sequence[int]) -> list[float]:

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils import check_array, check_random_state
 
-from phonoscope.clustering.affinity import choose_sigma, gaussian_affinity
-from phonoscope.clustering.criteria import block_ratio, centre_ratio, davies_bouldin, eigengaps, one_hot, silhouette
 from phonoscope.clustering.curves import Clusterer, Criterion, Selection, criteria_of, read_curve
-from phonoscope.clustering.growing import kmedians_at
-from phonoscope.clustering.manhattan import manhattan_distances
-from phonoscope.clustering.spectral import cluster_rows, leading_eigenpairs, normalised_affinity, unit_rows
-from phonoscope.clustering.stability import carry_by_affinity, carry_by_centres, stability
-from phonoscope.reduction.distances import squared_distances
+from phonoscope.clustering.measuring import measure_kmedians, measure_spectral
+from phonoscope.parallel import one_blas_thread
 from phonoscope.settings import ClusteringSettings, SelectionSettings
 
 if TYPE_CHECKING:
@@ -24,6 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.random import RandomState
     from numpy.typing import ArrayLike, NDArray
+
+    from phonoscope.clustering.embedding import Embedding
 
 
 @dataclass(frozen=True)
@@ -75,12 +71,16 @@ def sweep(
     clustering: ClusteringSettings | None = None,
     selection: SelectionSettings | None = None,
     seed: int = 0,
+    embedding: Embedding | None = None,
     progress: Callable[[int], None] = lambda _done: None,
 ) -> Sweep:
     """Cluster at every number of clusters, and measure each clustering.
 
-    The labels are those of `KMedians` and `SpectralClustering` with this seed; the affinity and its eigenvectors are
-    computed once for all numbers of clusters and all halves of the panel.
+    Spectral labels are those of `SpectralClustering` with this seed; the affinity and its eigenvectors are computed
+    once for all numbers of clusters and all halves of the panel. Those of k-medians come from `kmedians_at`.
+
+    In a panel of more samples than `selection.sample`, what compares samples with each other (silhouette, stability,
+    spectral ratio and Davies-Bouldin index) is measured on so many drawn at random.
 
     Parameters
     ----------
@@ -95,7 +95,9 @@ def sweep(
     clustering, selection
         Settings of the clusterers and of the criteria; the defaults if None.
     seed
-        Of the clusterings and the halvings.
+        Of the clusterings, the halvings and the samples that are compared.
+    embedding
+        What `phonoscope.clustering.embedding.embed` gives for X, where it is known already.
     progress
         Called with the number of clusterings just done; `clusterings` tells how many there will be.
 
@@ -114,85 +116,17 @@ def sweep(
     if not ordered or not 1 <= ordered[0] <= ordered[-1] <= len(X):
         msg = f"the numbers of clusters lie between 1 and the number of samples ({len(X)}), not {list(ks)}"
         raise ValueError(msg)
-    run = _sweep_kmedians if clusterer == "kmedians" else _sweep_spectral
-    labels, values = run(X, ordered, wanted, clustering=clustering, selection=selection, seed=seed, progress=progress)
+    with one_blas_thread():
+        if clusterer == "kmedians":
+            labels, values = measure_kmedians(X, ordered, wanted, clustering, selection, seed=seed, progress=progress)
+        else:
+            labels, values = measure_spectral(
+                X, ordered, wanted, clustering, selection, seed=seed, embedding=embedding, progress=progress
+            )
     curves = {
         name: dict(zip(ordered, values["ratio" if name == "first_minimum" else name], strict=True)) for name in wanted
     }
     return Sweep(clusterer, ordered, labels, curves)
-
-
-def _sweep_kmedians(
-    X: NDArray[np.floating],
-    ks: tuple[int, ...],
-    wanted: tuple[Criterion, ...],
-    *,
-    clustering: ClusteringSettings,
-    selection: SelectionSettings,
-    seed: int,
-    progress: Callable[[int], None],
-) -> tuple[NDArray[np.int64], dict[str, list[float]]]:
-    data = np.ascontiguousarray(X, np.float32)
-    distances = manhattan_distances(data, data) if "silhouette" in wanted else None
-    labels = np.empty((len(ks), len(data)), np.int64)
-    values: dict[str, list[float]] = {"ratio": [], "silhouette": [], "davies_bouldin": []}
-    for i, (k, found) in enumerate(zip(ks, kmedians_at(data, ks, clustering, seed), strict=True)):
-        labels[i] = found.labels
-        own = np.take_along_axis(found.to_centres, labels[i][:, None], axis=1)[:, 0]
-        between = manhattan_distances(found.centres, found.centres)
-        values["ratio"].append(centre_ratio(found.to_centres, labels[i], selection.ratio_of))
-        values["davies_bouldin"].append(davies_bouldin(own, between, labels[i]))
-        if distances is not None:
-            values["silhouette"].append(silhouette(distances, labels[i], k))
-        progress(1)
-    if "stability" in wanted:
-        carry = partial(carry_by_centres, data, settings=clustering, seed=seed)
-        values["stability"] = stability(
-            len(data), ks, carry, splits=selection.stability_splits, seed=seed, progress=progress
-        )
-    return labels, values
-
-
-def _sweep_spectral(
-    X: NDArray[np.floating],
-    ks: tuple[int, ...],
-    wanted: tuple[Criterion, ...],
-    *,
-    clustering: ClusteringSettings,
-    selection: SelectionSettings,
-    seed: int,
-    progress: Callable[[int], None],
-) -> tuple[NDArray[np.int64], dict[str, list[float]]]:
-    squared = squared_distances(X)
-    A = gaussian_affinity(squared, choose_sigma(squared, X.shape[1], clustering.sigma), clustering.kernel)
-    L = normalised_affinity(A)
-    eigenvalues, vectors = leading_eigenpairs(L, min(ks[-1] + 1, len(X)))
-    squares = np.square(A if selection.blocks == "affinity" else L)
-    distances = np.sqrt(squared, dtype=np.float32, casting="same_kind") if "silhouette" in wanted else None
-    del squared, L  # the largest arrays there are
-    labels = np.empty((len(ks), len(X)), np.int64)
-    values: dict[str, list[float]] = {"ratio": [], "silhouette": [], "davies_bouldin": []}
-    for i, k in enumerate(ks):
-        labels[i] = cluster_rows(unit_rows(vectors[:, :k]), k, seed)
-        values["ratio"].append(block_ratio(squares, labels[i], k))
-        values["davies_bouldin"].append(_euclidean_davies_bouldin(X, labels[i], k))
-        if distances is not None:
-            values["silhouette"].append(silhouette(distances, labels[i], k))
-        progress(1)
-    values["eigengap"] = eigengaps(eigenvalues, ks)
-    if "stability" in wanted:
-        carry = partial(carry_by_affinity, A, seed=seed)
-        values["stability"] = stability(
-            len(X), ks, carry, splits=selection.stability_splits, seed=seed, progress=progress
-        )
-    return labels, values
-
-
-def _euclidean_davies_bouldin(X: NDArray[np.floating], labels: NDArray[np.int64], k: int) -> float:
-    members = one_hot(labels, k)
-    centres = members.T @ X / np.maximum(members.sum(axis=0), 1)[:, None]  # no sample: judged by davies_bouldin
-    own = np.linalg.norm(X - centres[labels], axis=1)
-    return davies_bouldin(own, np.linalg.norm(centres[:, None] - centres[None, :], axis=2), labels)
 
 
 def choose_k(

@@ -5,65 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
-from scipy.linalg import eigh
-from scipy.sparse.linalg import ArpackNoConvergence, eigsh
 from sklearn.base import BaseEstimator, ClusterMixin
-from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
-from threadpoolctl import threadpool_limits
 
-from phonoscope.clustering.affinity import choose_sigma, contrast, gaussian_affinity
-from phonoscope.reduction.distances import squared_distances
+from phonoscope.clustering.affinity import normalised_affinity
+from phonoscope.clustering.embedding import LANDMARKS, Embedding, affinity_of_some, embed
+from phonoscope.clustering.nystrom import draw_landmarks
+from phonoscope.clustering.rows import kmeans_rows
+from phonoscope.reduction.eigenpairs import largest as leading_eigenpairs
 
 if TYPE_CHECKING:
     from numpy.random import RandomState
     from numpy.typing import ArrayLike, NDArray
 
-_KMEANS_STARTS = 10
-_SMALLEST_FOR_LANCZOS = 500
-# measured on the demo's 24 matrices: those that converge do so within two restarts, the others need dozens
-_LANCZOS_RESTARTS = 2
-# a second eigenvalue above this: nearly as large as the first, which is 1, so the graph is close to being in pieces
-_IN_PIECES = 0.99
+__all__ = ["SpectralClustering", "agreement", "cluster_rows", "leading_eigenpairs", "normalised_affinity", "unit_rows"]
+
+_COMPARED = 2_000
 
 
-def normalised_affinity(A: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return ``L = D^-1/2 A D^-1/2``, D the row sums; a sample without any affinity keeps a row of zeros."""
-    degrees = A.sum(axis=1)
-    scale = np.where(degrees > 0, 1.0 / np.sqrt(np.where(degrees > 0, degrees, 1.0)), 0.0)
-    return np.asarray(A * scale[:, None] * scale[None, :])
-
-
-def leading_eigenpairs(L: NDArray[np.float64], k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the k largest eigenvalues, largest first, and their eigenvectors, shapes (k,) and (n, k).
-
-    Lanczos iteration to full precision where it is quick. A graph that falls into pieces has 1 as its eigenvalue once
-    a piece, and of equal eigenvalues Lanczos may miss some, after a long search: there the direct solver is used.
-    """
-    n = len(L)
-    if n >= _SMALLEST_FOR_LANCZOS and k < n // 10:
-        start = np.random.default_rng(0).random(n)  # the same for the same matrix
-        try:
-            values, vectors = eigsh(L, k, which="LA", v0=start, ncv=2 * k + 20, maxiter=_LANCZOS_RESTARTS, tol=0)
-        except ArpackNoConvergence:
-            pass
-        else:
-            order = np.argsort(values)[::-1]
-            if k == 1 or values[order[1]] < _IN_PIECES:
-                return values[order], vectors[:, order]
-    values, vectors = eigh(L, subset_by_index=(n - k, n - 1))
-    return values[::-1], vectors[:, ::-1]
-
-
-def unit_rows(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+def unit_rows(vectors: NDArray[np.floating]) -> NDArray[np.floating]:
     """Scale each row to unit length; a row of zeros stays."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1.0))
 
 
-def cluster_rows(rows: NDArray[np.float64], k: int, random_state: int | RandomState | None) -> NDArray[np.int64]:
-    """Cluster an embedding's rows by Euclidean k-means, the best of ten starts.
+def cluster_rows(rows: NDArray[np.floating], k: int, random_state: int | RandomState | None) -> NDArray[np.int64]:
+    """Cluster an embedding's rows by Euclidean k-means, the best of ten starts; see `kmeans_rows`.
 
     Parameters
     ----------
@@ -78,11 +47,43 @@ def cluster_rows(rows: NDArray[np.float64], k: int, random_state: int | RandomSt
     -------
     Cluster of each row, shape (n,).
     """
-    seed = check_random_state(random_state).randint(2**31 - 1)
-    kmeans = KMeans(k, n_init=_KMEANS_STARTS, random_state=seed)
-    # threads add their partial sums in the order in which they finish: one thread gives the same clusters twice
-    with threadpool_limits(limits=1, user_api="openmp"):
-        return np.asarray(kmeans.fit_predict(rows), np.int64)
+    return kmeans_rows(rows, k, random_state)[0]
+
+
+def agreement(
+    X: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    k: int,
+    sigma: float | NDArray[np.float64],
+    *,
+    kernel: str = "2sigma2",
+    seed: int = 0,
+) -> float:
+    """Return how well clusters agree with those of an exact spectral clustering of 2,000 samples drawn at random.
+
+    The Rand index corrected for chance (Hubert and Arabie 1985): 1 where both are the same. With a width so small that
+    2,000 samples have next to no affinities, it says nothing.
+
+    Parameters
+    ----------
+    X
+        Samples × features.
+    labels
+        The clusters in question, shape (n,).
+    k
+        Their number.
+    sigma
+        The width that they were found with, or one a sample.
+    kernel
+        As in `gaussian_affinity`.
+    seed
+        Of the samples and of k-means.
+    """
+    some = draw_landmarks(len(X), _COMPARED, seed)
+    A = affinity_of_some(X, some, sigma, kernel)
+    k = min(k, len(some))
+    _, vectors = leading_eigenpairs(normalised_affinity(A, out=A), k)
+    return float(adjusted_rand_score(labels[some], cluster_rows(unit_rows(vectors), k, seed)))
 
 
 class SpectralClustering(ClusterMixin, BaseEstimator):  # type: ignore[misc]
@@ -99,17 +100,27 @@ class SpectralClustering(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         ``mouysset`` (the paper's), ``median``, ``local``, or a number; see `choose_sigma`.
     kernel
         ``2sigma2`` or ``sigma2``: what the squared distance is divided by.
+    method
+        ``auto``, ``exact``, ``nystrom`` or ``neighbours``; see `plan`.
+    memory
+        GB that the exact method may take; ``auto`` does without it where it would take more.
+    n_landmarks
+        Samples that Nyström's method compares all samples with.
     random_state
-        Seed of k-means.
+        Seed of k-means, and of what the methods that are not exact draw at random.
 
     Attributes
     ----------
+    method_
+        The method used.
+    agreement_
+        How well the clusters agree with exact ones; see `agreement`. None where they are exact.
     labels_
         Cluster of each sample, shape (n,).
     sigma_
         The width used; with ``local`` the median of the samples' widths.
     contrast_
-        How far the affinity matrix is from flat, between 0 and 1; see `contrast`.
+        How far the affinity matrix is from flat, between 0 and 1; see `Embedding`.
     eigenvalues_
         The k largest, largest first, shape (k,).
     embedding_
@@ -122,11 +133,17 @@ class SpectralClustering(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         *,
         sigma: Literal["mouysset", "median", "local"] | float = "mouysset",
         kernel: Literal["2sigma2", "sigma2"] = "2sigma2",
+        method: Literal["auto", "exact", "nystrom", "neighbours"] = "auto",
+        memory: float = 4.0,
+        n_landmarks: int = LANDMARKS,
         random_state: int | RandomState | None = None,
     ) -> None:
         self.n_clusters = n_clusters
         self.sigma = sigma
         self.kernel = kernel
+        self.method = method
+        self.memory = memory
+        self.n_landmarks = n_landmarks
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002
@@ -141,12 +158,28 @@ class SpectralClustering(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         if not 1 <= self.n_clusters <= len(data):
             msg = f"n_clusters lies between 1 and the number of samples ({len(data)}), not {self.n_clusters}"
             raise ValueError(msg)
-        squared = squared_distances(data)
-        sigma = choose_sigma(squared, data.shape[1], self.sigma)
-        A = gaussian_affinity(squared, sigma, self.kernel)
-        self.sigma_ = float(np.median(sigma))
-        self.contrast_ = contrast(A)
-        self.eigenvalues_, vectors = leading_eigenpairs(normalised_affinity(A), self.n_clusters)
-        self.embedding_ = unit_rows(vectors)
+        if self.n_landmarks < 1:
+            msg = f"n_landmarks is at least 1, not {self.n_landmarks}"
+            raise ValueError(msg)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        found: Embedding = embed(
+            data,
+            self.n_clusters,
+            sigma=self.sigma,
+            kernel=self.kernel,
+            method=self.method,
+            memory=self.memory,
+            n_landmarks=self.n_landmarks,
+            seed=seed,
+        )
+        self.method_ = found.method
+        self.sigma_ = float(np.median(found.sigma))
+        self.contrast_ = found.contrast
+        self.eigenvalues_ = found.eigenvalues
+        self.embedding_ = unit_rows(found.vectors)
+        # the seed itself, so that a sweep with the same one finds the same clusters
         self.labels_ = cluster_rows(self.embedding_, self.n_clusters, self.random_state)
+        self.agreement_ = None
+        if found.method != "exact":
+            self.agreement_ = agreement(data, self.labels_, self.n_clusters, found.sigma, kernel=self.kernel, seed=seed)
         return self

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
-from phonoscope.clustering.criteria import one_hot
 from phonoscope.clustering.growing import kmedians_at
 from phonoscope.clustering.lloyd import assign
 from phonoscope.clustering.spectral import (
@@ -67,14 +66,17 @@ def carry_by_affinity(
     formula, fails where the eigenvalues come close to 0, as those after the last class do.) A row without any affinity
     gets the first cluster.
     """
-    _, vectors = leading_eigenpairs(normalised_affinity(A[np.ix_(rows, rows)]), max(ks))
+    own_affinity = A[np.ix_(rows, rows)]
+    _, vectors = leading_eigenpairs(normalised_affinity(own_affinity, out=own_affinity), max(ks))
     between = A[np.ix_(others, rows)]
     voters = min(_VOTERS, len(rows))
     nearest = np.argpartition(between, len(rows) - voters, axis=1)[:, len(rows) - voters :]
     votes = np.take_along_axis(between, nearest, axis=1)
     for k in ks:
         own = cluster_rows(unit_rows(vectors[:, :k]), k, seed)
-        counted = np.einsum("iv,ivk->ik", votes, one_hot(own, k)[nearest])
+        counted = np.zeros((len(others), k))
+        for voter in range(voters):
+            counted[np.arange(len(others)), own[nearest[:, voter]]] += votes[:, voter]
         yield Carried(own, counted.argmax(axis=1))
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from phonoscope.clustering.kmedians import KMedians
-from phonoscope.clustering.spectral import SpectralClustering
+from phonoscope.clustering.measuring import embed_with, labels_of
+from phonoscope.clustering.spectral import agreement
 from phonoscope.evaluation.separability import Separability, separability
 from phonoscope.reduction.pca import pca
 from phonoscope.reduction.tsne import TSNE
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from phonoscope.clustering.embedding import Embedding
     from phonoscope.settings import ClusteringSettings, ReductionSettings
 
 Reduction = Literal["none", "pca", "tsne"]
@@ -55,11 +57,14 @@ class CellResult:
     cell: Cell
     labels: NDArray[np.int64]
     separability: Separability
-    details: dict[str, float | int | None]
+    details: dict[str, float | str | None]
 
 
 def reduce_layer(
-    activations: NDArray[np.float32], settings: ReductionSettings, seed: int
+    activations: NDArray[np.float32],
+    settings: ReductionSettings,
+    seed: int,
+    products: NDArray[np.float64] | None = None,
 ) -> dict[Reduction, tuple[NDArray[np.float32], dict[str, float]]]:
     """Reduce one layer's activations by PCA, and by t-SNE that starts from that PCA.
 
@@ -72,12 +77,14 @@ def reduce_layer(
         other samples, as a larger one has no neighbourhoods to tell apart.
     seed
         Of t-SNE's start where PCA gives none.
+    products
+        What `phonoscope.reduction.distances.centred_products` gives for the activations, where it is known already.
 
     Returns
     -------
     For ``pca`` and ``tsne`` the embedding, shape (n, m), and the figures that describe it.
     """
-    components = pca(activations, settings.pca_variance)
+    components = pca(activations, settings.pca_variance, products=products)
     perplexity = min(settings.perplexity, (len(activations) - 1) / 3)
     tsne = TSNE(
         settings.tsne_dimensions,
@@ -91,7 +98,13 @@ def reduce_layer(
     }
 
 
-def run_cell(X: NDArray[np.float32], phones: Sequence[str], cell: Cell, settings: ClusteringSettings) -> CellResult:
+def run_cell(
+    X: NDArray[np.float32],
+    phones: Sequence[str],
+    cell: Cell,
+    settings: ClusteringSettings,
+    embedding: Embedding | None = None,
+) -> CellResult:
     """Cluster one layer in one reduction and measure the clusters.
 
     Parameters
@@ -104,13 +117,17 @@ def run_cell(X: NDArray[np.float32], phones: Sequence[str], cell: Cell, settings
         Which clusterer, how many clusters, which seed.
     settings
         The clusterers' settings.
+    embedding
+        What `phonoscope.clustering.measuring.embed_with` gives for X and at least the cell's number of clusters, where
+        it is known already.
     """
-    details: dict[str, float | int | None] = {
+    details: dict[str, float | str | None] = {
         "dimensions": X.shape[1],
         "variance_kept": None,
         "kl_divergence": None,
     }
     details |= {"perplexity": None, "inertia": None, "iterations": None, "sigma": None, "contrast": None}
+    details |= {"method": None, "agreement": None}
     if cell.clusterer == "kmedians":
         kmedians = KMedians(
             cell.k,
@@ -122,11 +139,11 @@ def run_cell(X: NDArray[np.float32], phones: Sequence[str], cell: Cell, settings
         labels = kmedians.labels_
         details |= {"inertia": kmedians.inertia_, "iterations": kmedians.n_iter_}
     else:
-        spectral = SpectralClustering(cell.k, sigma=settings.sigma, kernel=settings.kernel, random_state=cell.seed).fit(
-            X
-        )
-        labels = spectral.labels_
-        details |= {"sigma": spectral.sigma_, "contrast": spectral.contrast_}
+        found = embedding or embed_with(settings, X, cell.k, cell.seed)
+        labels = labels_of(found, cell.k, cell.seed)
+        details |= {"sigma": float(np.median(found.sigma)), "contrast": found.contrast, "method": found.method}
+        if found.method != "exact":
+            details["agreement"] = agreement(X, labels, cell.k, found.sigma, kernel=settings.kernel, seed=cell.seed)
     return CellResult(cell, labels, separability(phones, labels), details)
 
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.linalg import eigh
 
-from phonoscope.parallel import each, one_blas_thread, slices
+from phonoscope.parallel import each, slices
 from phonoscope.reduction.distances import centred_products
+from phonoscope.reduction.leading import leading
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
-_FIRST_TRY = 500
 # Columns of a tile of the covariance matrix.
 _TILE = 512
 # Bytes of the rows that are taken from the data at a time, centred, in float64.
@@ -44,19 +43,6 @@ class PrincipalComponents:
     scores: NDArray[np.float32]
     axes: NDArray[np.float64]
     share: NDArray[np.float64]
-
-
-def _leading(product: Floats, wanted: float) -> tuple[Floats, Floats]:
-    """Return eigenvalues and vectors, largest first, at least as many as add up to `wanted`."""
-    n = len(product)
-    values, vectors = np.empty(0), np.empty((n, 0))
-    # most often a small part carries the variance, and finding a part of the vectors is several times as fast
-    with one_blas_thread():
-        for count in (min(n, _FIRST_TRY), n):
-            values, vectors = eigh(product, subset_by_index=(n - count, n - 1))
-            if values.sum() >= wanted:
-                break
-    return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
 
 
 def _blocks(X: NDArray[np.floating]) -> list[slice]:
@@ -87,7 +73,7 @@ def scatter(X: NDArray[np.floating], mean: Floats) -> Floats:
     for rows in _blocks(X):
         centred = (X[rows] - mean).astype(kind, copy=False)
 
-        def add(pair: tuple[slice, slice], centred: NDArray[np.floating] = centred) -> None:
+        def add(pair: tuple[slice, slice], centred: NDArray[Any] = centred) -> None:
             total[pair] += centred[:, pair[0]].T @ centred[:, pair[1]]
 
         each(add, tiles)
@@ -157,11 +143,10 @@ def pca(X: NDArray[np.floating], variance: float = 0.9, *, products: Floats | No
         axis = np.zeros((1, d))
         axis[0, 0] = 1.0
         return PrincipalComponents(np.zeros((n, 1), np.float32), axis, np.ones(1))
-    values, vectors = _leading(product, variance * total)
+    values, rows = leading(product, (variance - 1e-12) * total)
     # a rounding error must not add a component of no variance at variance = 1
-    rank = max(int((values > values[0] * max(n, d) * np.finfo(np.float64).eps).sum()), 1)
-    kept = min(int(np.searchsorted(np.cumsum(values) / total, variance - 1e-12)) + 1, rank)
-    values, rows = values[:kept], np.ascontiguousarray(vectors[:, :kept].T)
+    kept = max(int((values > values[0] * max(n, d) * np.finfo(np.float64).eps).sum()), 1)
+    values, rows = values[:kept], rows[:kept]
     lengths = np.sqrt(values)[:, None]
     axes = _axes(X, mean, rows) / lengths if wide else rows
     signs = np.sign(axes[np.arange(kept), np.abs(axes).argmax(axis=1)])[:, None]

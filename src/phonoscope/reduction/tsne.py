@@ -1,177 +1,91 @@
-"""Exact t-SNE (van der Maaten and Hinton, JMLR 2008), in two or three dimensions."""
+"""t-SNE (van der Maaten and Hinton, JMLR 2008), in two or three dimensions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
-from numba import njit, prange
+from scipy.linalg import eigh
+from scipy.sparse.linalg import eigsh
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
-from phonoscope.reduction.neighbourhoods import joint_probabilities
-from phonoscope.reduction.pca import pca
+from phonoscope.parallel import each, one_blas_thread, slices
+from phonoscope.reduction.descent import descend, divergence
+from phonoscope.reduction.distances import centred_products
+from phonoscope.reduction.large_tsne import descend_by_fft
+from phonoscope.reduction.neighbourhoods import affinities
 
 if TYPE_CHECKING:
     from numpy.random import RandomState
     from numpy.typing import ArrayLike, NDArray
 
-_EXAGGERATED_ITERATIONS = 250
+EXACT_UP_TO = 25_000
 _START_SCALE = 1e-4
+_ROWS = 4_096
+_SMALL = 1_000  # below it the exact decomposition takes no time
+_LEAST_RATES = 5.0, 50.0  # with P exaggerated, and after
+_PLANE = 2
 
 
-@njit(parallel=True, cache=True, fastmath=True, error_model="numpy")
-def _forces(
-    Y: NDArray[np.float32],
-    P: NDArray[np.float32],
-    attraction: NDArray[np.float32],
-    repulsion: NDArray[np.float32],
-    normaliser: NDArray[np.float32],
-) -> None:
-    """Sum each sample's forces; `Y`, `attraction` and `repulsion` are dimensions × samples.
-
-    Sums run over one sample's row each, so they do not depend on the number of threads.
-    """
-    dimensions, n = Y.shape
-    for i in prange(n):
-        a0 = a1 = a2 = np.float32(0)
-        r0 = r1 = r2 = np.float32(0)
-        z = np.float32(0)
-        x0, x1 = Y[0, i], Y[1, i]
-        one = np.float32(1)
-        if dimensions == 2:  # noqa: PLR2004
-            for j in range(n):
-                d0, d1 = x0 - Y[0, j], x1 - Y[1, j]
-                q = one / (one + d0 * d0 + d1 * d1)
-                pull = P[i, j] * q
-                push = q * q
-                z += q
-                a0 += pull * d0
-                a1 += pull * d1
-                r0 += push * d0
-                r1 += push * d1
+def _leading(product: NDArray[np.float64], m: int) -> NDArray[np.float64]:
+    """Return the m leading eigenvectors, or as many as have a variance, largest eigenvalue first."""
+    size = len(product)
+    with one_blas_thread():
+        if size <= _SMALL:
+            values, vectors = eigh(product, subset_by_index=(max(size - m, 0), size - 1))
         else:
-            x2 = Y[2, i]
-            for j in range(n):
-                d0, d1, d2 = x0 - Y[0, j], x1 - Y[1, j], x2 - Y[2, j]
-                q = one / (one + d0 * d0 + d1 * d1 + d2 * d2)
-                pull = P[i, j] * q
-                push = q * q
-                z += q
-                a0 += pull * d0
-                a1 += pull * d1
-                a2 += pull * d2
-                r0 += push * d0
-                r1 += push * d1
-                r2 += push * d2
-            attraction[2, i] = a2
-            repulsion[2, i] = r2
-        attraction[0, i], attraction[1, i] = a0, a1
-        repulsion[0, i], repulsion[1, i] = r0, r1
-        normaliser[i] = z - one  # the sample itself
+            # a start of one's own makes the result the same every time
+            values, vectors = eigsh(product, m, v0=np.cos(np.arange(size, dtype=np.float64)))
+    order = np.argsort(-values)
+    kept = values[order] > values.max() * size * np.finfo(np.float64).eps
+    return np.asarray(vectors[:, order[kept]])
 
 
-@njit(parallel=True, cache=True)
-def _kl_sums(
-    P: NDArray[np.floating], Y: NDArray[np.float64], kernel: NDArray[np.float64], crossed: NDArray[np.float64]
-) -> None:
-    """Sum each sample's Student kernel, and ``p log(p / kernel)``; both shape (n,)."""
-    n, m = Y.shape
-    for i in prange(n):
-        total = cross = 0.0
-        for j in range(n):
-            if j != i:
-                squared = 0.0
-                for c in range(m):
-                    squared += (Y[i, c] - Y[j, c]) ** 2
-                total += 1.0 / (1.0 + squared)
-                p = np.float64(P[i, j])
-                if p > 0:
-                    cross += p * np.log(p * (1.0 + squared))
-        kernel[i] = total
-        crossed[i] = cross
-
-
-def kl_divergence(P: NDArray[np.floating], Y: NDArray[np.floating]) -> float:
-    """Return KL(P || Q) in nats.
+def leading_scores(X: NDArray[np.floating], m: int) -> NDArray[np.float64]:
+    """Return the first m principal components' scores, those of `pca`, without finding the others.
 
     Parameters
     ----------
-    P
-        Joint probabilities, shape (n, n), summing to one.
-    Y
-        The embedding, shape (n, m); Q is its Student kernel of one degree of freedom, normalised over all pairs.
-    """
-    kernel, crossed = np.empty(len(Y)), np.empty(len(Y))
-    _kl_sums(P, np.ascontiguousarray(Y, np.float64), kernel, crossed)
-    # log(p / q) = log(p (1 + d²)) + log Z, and P sums to one up to rounding
-    return float(crossed.sum() + P.sum(dtype=np.float64) * np.log(kernel.sum()))
-
-
-def gradient(P: NDArray[np.float32], Y: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the gradient of the KL divergence at an embedding, shape (n, m) as the embedding.
-
-    ``dC/dy_i = 4 sum_j (p_ij - q_ij) (y_i - y_j) / (1 + |y_i - y_j|²)``
-    """
-    transposed = np.ascontiguousarray(Y.T, np.float32)
-    attraction, repulsion = np.empty_like(transposed), np.empty_like(transposed)
-    normaliser = np.empty(len(Y), np.float32)
-    _forces(transposed, P, attraction, repulsion, normaliser)
-    slope: NDArray[np.float32] = 4 * (attraction - repulsion / np.float32(normaliser.sum(dtype=np.float64)))
-    return slope.T
-
-
-def descend(
-    P: NDArray[np.float32],
-    start: NDArray[np.float32],
-    *,
-    iterations: int,
-    exaggeration: float,
-    learning_rate: float,
-) -> NDArray[np.float32]:
-    """Minimise the KL divergence by gradient descent with momentum and adaptive gains.
-
-    The first 250 iterations exaggerate `P` and use a momentum of 0.5, the others 0.8 (van der Maaten's schedule).
-
-    Parameters
-    ----------
-    P
-        Joint probabilities, shape (n, n).
-    start
-        First embedding, shape (n, 2) or (n, 3).
-    iterations
-        Steps in all.
-    exaggeration
-        Factor of `P` in the first steps.
-    learning_rate
-        Step of the descent.
+    X
+        Samples × features, shape (n, d).
+    m
+        How many.
 
     Returns
     -------
-    The embedding, centred, same shape as `start`.
+    Shape (n, m), or fewer columns where the data vary in fewer directions; each component's largest weight is positive.
+    They do not depend on the number of threads.
     """
-    Y = np.ascontiguousarray(start.T, np.float32)
-    attraction, repulsion = np.empty_like(Y), np.empty_like(Y)
-    normaliser = np.empty(Y.shape[1], np.float32)
-    update, gains = np.zeros_like(Y), np.ones_like(Y)
-    for iteration in range(iterations):
-        early = iteration < _EXAGGERATED_ITERATIONS
-        if iteration == _EXAGGERATED_ITERATIONS:
-            update[:] = 0.0  # the way in which the exaggerated forces pushed leads past the minimum
-        _forces(Y, P, attraction, repulsion, normaliser)
-        factor = np.float32(exaggeration if early else 1.0)
-        slope = 4 * (factor * attraction - repulsion / np.float32(normaliser.sum(dtype=np.float64)))
-        gains = np.where(np.sign(slope) != np.sign(update), gains + np.float32(0.2), gains * np.float32(0.8))
-        np.maximum(gains, np.float32(0.01), out=gains)
-        update = np.float32(0.5 if early else 0.8) * update - np.float32(learning_rate) * gains * slope
-        Y += update
-        Y -= Y.mean(axis=1, keepdims=True)
-    return Y.T.copy()
+    n, d = X.shape
+    mean = X.mean(axis=0, dtype=np.float64)
+    if d > n:
+        vectors = _leading(centred_products(X), m)
+        axes = np.zeros((d, vectors.shape[1]))
+        for rows in slices(n, _ROWS):
+            axes += (X[rows] - mean).T @ vectors[rows]
+        axes /= np.maximum(np.linalg.norm(axes, axis=0), np.finfo(np.float64).tiny)
+    else:
+        parts = slices(n, _ROWS)
+        products: dict[int, NDArray[np.float64]] = {}
+
+        def multiply(rows: slice) -> None:
+            centred = X[rows] - mean
+            products[rows.start] = centred.T @ centred
+
+        each(multiply, parts)
+        product = products[0]
+        for rows in parts[1:]:  # in this order, whichever was ready first
+            product += products[rows.start]
+        axes = _leading(product, m)
+    signs = np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
+    with one_blas_thread():
+        return np.concatenate([(X[rows] - mean) @ (axes * signs) for rows in slices(n, _ROWS)])
 
 
 class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """t-SNE with exact forces: no approximation of the attraction or the repulsion.
+    """t-SNE with the forces between all pairs of samples or, for many samples in the plane, with forces on a grid.
 
     Parameters
     ----------
@@ -183,11 +97,19 @@ class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ``pca``: the first principal components, scaled to a standard deviation of 1e-4; ``random``: normal draws of
         that size.
     early_exaggeration
-        Factor on the attraction in the first 250 iterations.
+        Factor on the attraction in the first iterations: 100 of ``exact``; of ``fft`` 250, or half of all if fewer.
     learning_rate
-        Step; ``auto``: ``max(n / early_exaggeration / 4, 50)`` (Belkina et al. 2019, in this gradient's scale).
+        Step, in the scale of the gradient ``4 sum(…)``; ``auto``: ``n / early_exaggeration / 4`` in the first
+        iterations, ``n / 4`` after (Belkina et al. 2019); with ``exact`` at least 5 and 50.
     max_iter
-        Iterations.
+        Iterations; ``exact`` ends before when 50 of them lower the divergence by less than 1e-4 nats.
+    method
+        ``exact``: the forces of all pairs, and every p(i, j) (`phonoscope.reduction.neighbourhoods.Affinities`); takes
+        n² bytes of memory and time in n². The same result for any number of threads.
+        ``fft``: two dimensions only; p(i, j) of the ``3 · perplexity`` nearest neighbours, repulsion interpolated on a
+        grid (openTSNE, which has to be installed); time in n but for the search of the neighbours. A seed gives the
+        same result on one machine.
+        ``auto``: ``exact`` up to 25,000 samples and in three dimensions, ``fft`` above.
     random_state
         Seed of a random start.
 
@@ -196,7 +118,12 @@ class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     embedding_
         Shape (n, n_components), float32.
     kl_divergence_
-        Of the embedding, in nats.
+        Of the embedding, in nats. ``exact``: relative to P over all pairs; ``fft``: to P over each sample's
+        ``3 · perplexity`` nearest neighbours, which gives another value for the same embedding.
+    method_
+        ``exact`` or ``fft``.
+    n_iter_
+        Iterations done.
     """
 
     def __init__(
@@ -207,7 +134,8 @@ class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         init: Literal["pca", "random"] = "pca",
         early_exaggeration: float = 12.0,
         learning_rate: float | Literal["auto"] = "auto",
-        max_iter: int = 1000,
+        max_iter: int = 500,
+        method: Literal["auto", "exact", "fft"] = "auto",
         random_state: int | RandomState | None = None,
     ) -> None:
         self.n_components = n_components
@@ -216,29 +144,41 @@ class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.early_exaggeration = early_exaggeration
         self.learning_rate = learning_rate
         self.max_iter = max_iter
+        self.method = method
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002
         """Embed samples × features; see `fit_transform`."""
         data = validate_data(self, X, dtype=[np.float32, np.float64], ensure_min_samples=3)
         n = len(data)
-        if self.n_components not in (2, 3):
-            msg = f"n_components is 2 or 3, not {self.n_components}"
-            raise ValueError(msg)
-        if not 1 <= self.perplexity < n - 1:
-            msg = f"perplexity lies between 1 and the number of samples minus one ({n - 1}), not {self.perplexity}"
-            raise ValueError(msg)
+        self._check(n)
+        self.method_ = self.method
+        if self.method == "auto":
+            self.method_ = "fft" if n > EXACT_UP_TO and self.n_components == _PLANE else "exact"
         rate = self.learning_rate
-        step = max(n / self.early_exaggeration / 4, 50.0) if rate == "auto" else float(rate)
-        P = joint_probabilities(data, self.perplexity)
-        self.embedding_ = descend(
+        start = self._start(data)
+        if self.method_ == "fft":
+            self.embedding_, self.kl_divergence_ = descend_by_fft(
+                data,
+                start,
+                perplexity=self.perplexity,
+                iterations=self.max_iter,
+                exaggeration=self.early_exaggeration,
+                learning_rate=None if rate == "auto" else 4 * float(rate),  # openTSNE's gradient lacks the factor 4
+                random_state=self.random_state,
+            )
+            self.n_iter_ = self.max_iter
+            return self
+        rates = (max(n / self.early_exaggeration / 4, _LEAST_RATES[0]), max(n / 4, _LEAST_RATES[1]))
+        P = affinities(data, self.perplexity)
+        self.embedding_, self.n_iter_ = descend(
             P,
-            self._start(data),
+            start,
             iterations=self.max_iter,
             exaggeration=self.early_exaggeration,
-            learning_rate=step,
+            learning_rates=rates if rate == "auto" else (float(rate), float(rate)),
         )
-        self.kl_divergence_ = kl_divergence(P, self.embedding_)
+        self.kl_divergence_ = divergence(P, self.embedding_)
         return self
 
     def fit_transform(self, X: ArrayLike, y: object = None) -> NDArray[np.float32]:  # noqa: ARG002
@@ -248,21 +188,36 @@ class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ------
         ValueError
             A parameter is out of range, or the data hold NaN or infinity.
+        ImportError
+            The method is ``fft``, and openTSNE is not installed.
         """
         return self.fit(X).embedding_
 
+    def _check(self, n: int) -> None:
+        """Refuse parameters that are out of range for n samples."""
+        msg = None
+        if self.n_components not in (2, 3):
+            msg = f"n_components is 2 or 3, not {self.n_components}"
+        elif not 1 <= self.perplexity < n - 1:
+            msg = f"perplexity lies between 1 and the number of samples minus one ({n - 1}), not {self.perplexity}"
+        elif self.init not in ("pca", "random"):
+            msg = f"init is 'pca' or 'random', not {self.init!r}"
+        elif self.method not in ("auto", "exact", "fft"):
+            msg = f"method is 'auto', 'exact' or 'fft', not {self.method!r}"
+        elif self.method == "fft" and self.n_components != _PLANE:
+            msg = "method 'fft' has two dimensions only; choose 'exact' for three"
+        if msg:
+            raise ValueError(msg)
+
     def _start(self, data: NDArray[np.floating]) -> NDArray[np.float32]:
         n, m = len(data), self.n_components
-        if self.init not in ("pca", "random"):
-            msg = f"init is 'pca' or 'random', not {self.init!r}"
-            raise ValueError(msg)
-        start = np.zeros((n, m), np.float32)
         if self.init == "pca":
-            scores = pca(data, 1.0).scores[:, :m]
+            start = np.zeros((n, m))
+            scores = leading_scores(data, m)
             start[:, : scores.shape[1]] = scores
             spread = start[:, 0].std()
             if spread > 0:
-                return np.asarray(start * np.float32(_START_SCALE / spread), np.float32)
+                return np.asarray(start * (_START_SCALE / spread), np.float32)
         # samples that are all the same have no components to start from
         draws = check_random_state(self.random_state).standard_normal((n, m))
         return np.asarray(_START_SCALE * draws, np.float32)

@@ -1,0 +1,265 @@
+"""The largest eigenvalues of a symmetric matrix and their eigenvectors, by a block Krylov method."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from scipy.linalg import eigh
+
+from phonoscope.parallel import each, one_blas_thread, slices
+from phonoscope.reduction.shifted import inverse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+# Vectors in a block beside those wanted: the last ones wanted converge faster for them.
+_GUARD = 8
+# What is left of `L v - λ v`, L having eigenvalues up to 1.
+_RESIDUAL = 1e-10
+# A direction of a block this much shorter than the longest is rounding.
+_DEPENDENT = 1e-13
+_TILE = 1024
+# Below this, and for more vectors than this share of n, the direct solver is at least as fast.
+_SMALLEST, _SHARE = 400, 8
+_SEED = 20_010_403
+# How far the shift lies above the largest eigenvalue: closer, and rounding would grow.
+_ABOVE = 1e-3
+
+
+class Operator(Protocol):
+    """Multiplies rows by a symmetric matrix: shapes (b, n) to (b, n)."""
+
+    def __call__(self, rows: Floats, /) -> Floats: ...  # noqa: D102
+
+
+class NotConvergedError(ArithmeticError):
+    """The eigenvectors need more steps than allowed; what there is of them comes with it.
+
+    Attributes
+    ----------
+    values, vectors
+        The best approximations, largest first, shapes (b,) and (b, n).
+    """
+
+    def __init__(self, values: Floats, vectors: Floats) -> None:
+        super().__init__(f"{len(values)} eigenvectors were not found within the steps allowed")
+        self.values, self.vectors = values, vectors
+
+
+def dense(L: Floats) -> Operator:
+    """Return the operator of a dense symmetric matrix."""
+
+    def multiply(rows: Floats) -> Floats:
+        return _tiled(lambda tile: rows @ L[tile].T, rows.shape[0], len(L))
+
+    return multiply
+
+
+def _tiled(columns: Callable[[slice], Floats], height: int, width: int) -> Floats:
+    """Fill a matrix tile by tile of its columns."""
+    whole = np.empty((height, width))
+
+    def work(tile: slice) -> None:
+        whole[:, tile] = columns(tile)
+
+    each(work, slices(width, _TILE // 4 if width < 8 * _TILE else _TILE))
+    return whole
+
+
+def inner(left: Floats, right: Floats) -> Floats:
+    """Return ``left @ right.T``, shapes (a, n) and (b, n), summed over blocks of a fixed size in a fixed order."""
+    cut = slices(left.shape[1], _TILE)
+    parts = np.empty((len(cut), len(left), len(right)))
+
+    def work(i: int) -> None:
+        np.matmul(left[:, cut[i]], right[:, cut[i]].T, out=parts[i])
+
+    each(work, range(len(cut)))
+    return np.asarray(parts.sum(axis=0))
+
+
+def orthonormal(rows: Floats) -> tuple[Floats, Floats]:
+    """Return an orthonormal basis Q of some rows, and B with ``rows = B Q``; dependent directions are left out."""
+    whole: Floats | None = None
+    for _ in range(2):  # the first pass leaves errors of the condition's square
+        with one_blas_thread():
+            values, vectors = eigh(inner(rows, rows))
+        kept = values > max(values[-1], 0.0) * _DEPENDENT
+        if not kept.any() or values[-1] <= _DEPENDENT**2:
+            return rows[:0], np.zeros((len(rows) if whole is None else len(whole), 0))
+        scale, vectors = np.sqrt(values[kept]), vectors[:, kept]
+        shrink, previous = vectors.T / scale[:, None], rows
+        rows = combine(shrink, previous)
+        step = vectors * scale
+        whole = step if whole is None else whole @ step
+    return rows, np.asarray(whole)
+
+
+def krylov(
+    multiply: Operator,
+    n: int,
+    k: int,
+    *,
+    residual: float = _RESIDUAL,
+    relative: bool = False,
+    blocks: int = 16,
+    basis: int = 32,
+    patient: bool = False,
+    start: Floats | None = None,
+) -> tuple[Floats, Floats]:
+    """Find the largest eigenpairs of a symmetric matrix by a block Krylov method with thick restarts.
+
+    A block is wider than k, so that all eigenvectors of an eigenvalue are found even if it is there k times. Every
+    block is orthogonalised against all vectors before it (Golub and Underwood 1977; restarts after Wu and Simon 2000).
+    Neither the result nor its rounding depends on the number of threads.
+
+    Parameters
+    ----------
+    multiply
+        The matrix; multiplies rows.
+    n
+        Its size.
+    k
+        Number of eigenpairs.
+    residual
+        The longest ``L v - λ v`` accepted.
+    relative
+        Whether `residual` is meant as a part of the k-th eigenvalue.
+    blocks
+        The most blocks that are multiplied.
+    patient
+        Whether to go on where a forecast says that twice as many would not do.
+    basis
+        The most blocks that are kept.
+    start
+        Rows that are near the eigenvectors, shape (any, n).
+
+    Returns
+    -------
+    The eigenvalues, largest first, shape (k,), and the vectors as rows, shape (k, n).
+
+    Raises
+    ------
+    NotConvergedError
+        There would be more blocks than allowed.
+    """
+    width = min(k + _GUARD, n)
+    first = np.random.default_rng(_SEED).standard_normal((width, n))
+    if start is not None:
+        first[: len(start)] = start[:width]
+    block, _ = orthonormal(first)
+    room = min(basis * width, n) + width
+    Q, T = np.empty((room, n)), np.zeros((room, room))
+    done, have, before = 0, len(block), (0, 0.0)
+    check = 1 if start is not None else 3
+    Q[:have] = block
+    for used in range(1, blocks + 1):
+        W = multiply(Q[done:have])
+        coefficients = np.zeros((have, len(W)))
+        for _ in range(2):
+            step = inner(Q[:have], W)
+            coefficients += step
+            subtract(W, step, Q[:have])
+        T[:have, done:have], T[done:have, :have] = coefficients, coefficients.T
+        block, B = orthonormal(W)
+        if len(block):  # scaling up its short directions has scaled up what rounding left of the basis in them
+            subtract(block, inner(Q[:have], block), Q[:have])
+            block, again = orthonormal(block)
+            B = B @ again
+        full = have + len(block) > room - width
+        if used >= check or full or not len(block) or used == blocks:
+            kept = min(width + width // 2, have)
+            with one_blas_thread():
+                values, vectors = eigh(T[:have, :have], subset_by_index=(have - kept, have - 1))
+            values, vectors = values[::-1], vectors[:, ::-1].T
+            errors = np.linalg.norm(vectors[:k, done:have] @ B, axis=1) if len(block) else np.zeros(1)
+            worst = float(errors.max()) / (values[k - 1] if relative else 1.0)
+            if worst <= residual:
+                return values[:k], combine(vectors[:k], Q[:have])
+            more = _blocks_to_come(before, (used, worst), residual)
+            if used == blocks or (used + more > 2 * blocks and not patient):
+                raise NotConvergedError(values[:width], combine(vectors[:width], Q[:have]))
+            # convergence speeds up: half of what the forecast says
+            before, check = (used, worst), used + int(np.clip(more / 2, 1, 8))
+            if full:
+                Q[:kept] = combine(vectors, Q[:have])
+                T[:] = 0.0
+                T[np.arange(kept), np.arange(kept)] = values
+                have = kept
+        done, have = have, have + len(block)
+        Q[done:have] = block
+    raise AssertionError
+
+
+def combine(vectors: Floats, Q: Floats) -> Floats:
+    """Return ``vectors @ Q``, shapes (a, b) and (b, n)."""
+    return _tiled(lambda tile: vectors @ Q[:, tile], len(vectors), Q.shape[1])
+
+
+def subtract(W: Floats, coefficients: Floats, Q: Floats) -> None:
+    """Take ``coefficients.T @ Q`` off W, shapes (a, b), (a, n) and (b, n)."""
+
+    def work(tile: slice) -> None:
+        W[:, tile] -= coefficients.T @ Q[:, tile]
+
+    each(work, slices(W.shape[1], _TILE))
+
+
+def _blocks_to_come(before: tuple[int, float], now: tuple[int, float], residual: float) -> float:
+    """Return after how many more blocks the residual may be small enough, from how it has fallen."""
+    if not before[0]:
+        return 4.0
+    rate = np.log(before[1] / now[1]) / (now[0] - before[0])
+    return float(np.log(now[1] / residual) / rate) if rate > 0 else np.inf
+
+
+def _shifted(L: Floats, k: int, near: NotConvergedError) -> tuple[Floats, Floats]:
+    """Find the largest eigenpairs of a matrix whose largest eigenvalues are close to each other."""
+    shift = max(1.0, float(near.values[0])) + _ABOVE
+    inverted, vectors = krylov(inverse(L, shift), len(L), k, relative=True, residual=_RESIDUAL / 2, start=near.vectors)
+    return shift - 1.0 / inverted, vectors
+
+
+def largest(L: Floats, k: int) -> tuple[Floats, Floats]:
+    """Return the k largest eigenvalues of a symmetric matrix, largest first, and their eigenvectors.
+
+    A block Krylov method; where it would be slow, since the eigenvalues are close to each other as those of a graph
+    near to being in pieces are, the same on the shifted and inverted matrix; for small matrices and where both fail,
+    the direct solver. The residuals are below 1e-10. Each vector's largest entry is positive.
+
+    Parameters
+    ----------
+    L
+        Shape (n, n), with eigenvalues from -1 to 1.
+    k
+        From 1 to n.
+
+    Returns
+    -------
+    Shapes (k,) and (n, k).
+    """
+    n = len(L)
+    found = None
+    if n >= _SMALLEST and _SHARE * k <= n:
+        try:
+            found = krylov(dense(L), n, k)
+        except NotConvergedError as near:
+            with suppress(NotConvergedError, np.linalg.LinAlgError):
+                found = _shifted(L, k, near)
+    if found is None:
+        with one_blas_thread():
+            values, vectors = eigh(L, subset_by_index=(n - k, n - 1))
+        found = values[::-1], vectors.T[::-1]
+    return found[0], signed(found[1]).T
+
+
+def signed(rows: Floats) -> Floats:
+    """Return the rows, each one's sign such that its largest entry (the first of several) is positive."""
+    largest_entry = np.take_along_axis(rows, np.abs(rows).argmax(axis=1)[:, None], axis=1)
+    return np.where(largest_entry < 0, -rows, rows)

@@ -1,0 +1,100 @@
+"""As many of a covariance's largest eigenvalues as make up a share of the variance, and their eigenvectors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.linalg import eigh
+
+from phonoscope.parallel import one_blas_thread
+from phonoscope.reduction.eigenpairs import combine, dense, inner, orthonormal, subtract
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+# Vectors that are multiplied at a time, and by how many the basis grows between two looks at what has converged.
+_WIDTH, _BETWEEN = 32, 96
+# Below this size the direct solver is at least as fast.
+_SMALLEST = 1_200
+# What may be left of ``M v - λ v``, as a part of the largest eigenvalue.
+_RESIDUAL = 1e-10
+_FIRST_TRY = 500
+_SEED = 20_010_403
+
+
+def leading(product: Floats, wanted: float) -> tuple[Floats, Floats]:
+    """Return the fewest of a matrix's largest eigenvalues that add up to at least `wanted`, and their eigenvectors.
+
+    Of a large matrix whose variance lies on few directions by block Lanczos iteration with full reorthogonalisation:
+    the basis grows until all eigenpairs wanted have converged, to a residual of 1e-10 of the largest eigenvalue. Else
+    by the direct solver. All that there are if they do not add up to so much.
+
+    Parameters
+    ----------
+    product
+        Symmetric, without negative eigenvalues but for rounding, shape (n, n).
+    wanted
+        At most the trace.
+
+    Returns
+    -------
+    Largest first: shape (m,), and the vectors as rows, shape (m, n).
+    """
+    found = _lanczos(product, wanted) if len(product) >= _SMALLEST else None
+    return _direct(product, wanted) if found is None else found
+
+
+def _fewest(values: Floats, wanted: float) -> int:
+    return min(int(np.searchsorted(np.cumsum(np.maximum(values, 0.0)), wanted)) + 1, len(values))
+
+
+def _direct(product: Floats, wanted: float) -> tuple[Floats, Floats]:
+    n = len(product)
+    values, vectors = np.empty(0), np.empty((n, 0))
+    # most often a small part carries the variance, and finding a part of the vectors is several times as fast
+    with one_blas_thread():
+        for count in (min(n, _FIRST_TRY), n):
+            values, vectors = eigh(product, subset_by_index=(n - count, n - 1))
+            if values.sum() >= wanted:
+                break
+    m = _fewest(values[::-1], wanted)
+    return values[::-1][:m], np.ascontiguousarray(vectors[:, ::-1][:, :m].T)
+
+
+def _lanczos(product: Floats, wanted: float) -> tuple[Floats, Floats] | None:
+    """Return what `leading` does, or None where that would take more vectors than a third of the matrix's size."""
+    n = len(product)
+    room = n // 3
+    multiply = dense(product)
+    Q, T = np.empty((room, n)), np.zeros((room, room))
+    block, _ = orthonormal(np.random.default_rng(_SEED).standard_normal((_WIDTH, n)))
+    done, have, look = 0, len(block), 2 * _BETWEEN
+    Q[:have] = block
+    while True:
+        W = multiply(Q[done:have])
+        coefficients = inner(Q[:have], W)
+        subtract(W, coefficients, Q[:have])
+        T[:have, done:have], T[done:have, :have] = coefficients, coefficients.T
+        block, B = orthonormal(W)
+        if len(block):  # what rounding left of the basis in a short direction has grown with it
+            subtract(block, inner(Q[:have], block), Q[:have])
+            block, again = orthonormal(block)
+            B = B @ again
+        full = have + len(block) > room
+        if have >= look or full or not len(block):
+            look = have + _BETWEEN
+            with one_blas_thread():
+                values, vectors = eigh(T[:have, :have])
+            values, vectors = values[::-1], vectors[:, ::-1].T
+            m = _fewest(values, wanted)
+            left = np.linalg.norm(vectors[:m, done:have] @ B, axis=1).max() if len(block) else 0.0
+            if values[:m].sum() >= wanted and left <= _RESIDUAL * values[0]:
+                return values[:m], combine(vectors[:m], Q[:have])
+            # no more room; or an eigenvalue that is there more often than a block has vectors
+            if full or not len(block):
+                return None
+        done, have = have, have + len(block)
+        Q[done:have] = block
