@@ -38,7 +38,7 @@ def cases(options: Options) -> dict[str, Callable[[], Record]]:
         for name, measure, layers in (
             ("single", single, named),
             ("pyclustering", pyclustering, options.asked(there[:1])),
-            ("sweep", sweep, options.layers),
+            ("sweep", sweep, options.some_layers),
         )
         for layer in layers
     }
@@ -123,8 +123,8 @@ def page(records: Records, options: Options) -> str:
             "## k-medians\n",
             (
                 "One fit of both sides starts from the same centres. In the sweep the loop starts anew at each k, "
-                "from a run on a random tenth of the samples; phonoscope does the same and a second fit from the "
-                "centres of the k before, and keeps the better one. *cost* is the sum of the Manhattan distances to "
+                "from a run on a random tenth of the samples; phonoscope twice from the centres of the k before and "
+                "one sample more, and keeps the better fit. *cost* is the sum of the Manhattan distances to "
                 "the nearest centres, *mean cost* its ratio to the loop's, mean over k.\n"
             ),
             comparison("measurement", singles, single_claims),

@@ -1,25 +1,33 @@
 # ruff: noqa: INP001 - a script's part, not a package
 """The whole grid of a run and its sweeps, against the same composed of scikit-learn and SciPy.
 
-A measurement is a layer on this side, and one part of a layer on the other: what is done stays done.
+On this side all layers are one measurement, done as a run does them: several at a time, each in a process. On the other
+one part of a layer is one: what is done stays done.
 """
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numba
 import numpy as np
 import straightforward
-from measuring import OURS, Options, Record, Side, head, once, shape
+from joblib import Parallel, delayed
+from measuring import OURS, Options, Record, Side, cores, head, once, shape
 from quality import kl_divergence
 from tables import Claim, comparison, together
 from tsne import KL, perplexity
 
+from phonoscope.clustering.kmedians import KMedians
+from phonoscope.clustering.measuring import embed_with, labels_of
 from phonoscope.clustering.selection import sweep
-from phonoscope.evaluation.grid import CLUSTERERS, REDUCTIONS, Cell, Clusterer, Reduction, run_cell
+from phonoscope.evaluation.grid import CLUSTERERS, Clusterer
 from phonoscope.evaluation.separability import separability
 from phonoscope.files import written_whole
+from phonoscope.parallel import one_blas_thread
+from phonoscope.reduction.distances import centred_products
 from phonoscope.reduction.pca import pca
 from phonoscope.reduction.tsne import TSNE
 from phonoscope.settings import ClusteringSettings
@@ -30,6 +38,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tables import Records
 
+    from phonoscope.clustering.embedding import Embedding
+
     Embeddings = dict[str, NDArray[np.float32]]
 
 COMPOSED = "composition"
@@ -38,18 +48,19 @@ _SECONDS = 100
 EMBEDDINGS = ("none", "pca", "tsne2", "tsne3")
 REDUCING = ("PCA", "t-SNE 2-D", "t-SNE 3-D")
 _CELLS = {clusterer: f"{clusterer} cells" for clusterer in CLUSTERERS}
-_SWEEPS = {(c, r): f"{c} sweep, {r}" for c in CLUSTERERS for r in REDUCTIONS}
+_SWEPT = "pca"
+_SWEEPS = {clusterer: f"{clusterer} sweep" for clusterer in CLUSTERERS}
 PARTS = (*REDUCING, *_CELLS.values(), *_SWEEPS.values())
-_OF_A_RUN = {part for part in PARTS if part not in {_SWEEPS[c, r] for c in CLUSTERERS for r in ("none", "tsne")}}
+_WALL = "all layers"
 
 
 def cases(options: Options) -> dict[str, Callable[[], Record]]:
     """List the measurements."""
     found: dict[str, Callable[[], Record]] = {}
+    found["grid.phonoscope"] = partial(our_case, options)
     for layer in options.layers:
-        found[f"grid.phonoscope.{layer}"] = partial(our_case, options, layer)
         for part in PARTS:
-            name = part.replace(", ", "-").replace(" ", "-")
+            name = part.replace(" ", "-")
             found[f"grid.composition.{layer}.{name}"] = partial(composed_case, options, layer, part)
     return found
 
@@ -66,10 +77,18 @@ def _quality(name: str, source: straightforward.Floats, embedding: straightforwa
 
 
 def ours(X: NDArray[np.float32], phones: Sequence[str], options: Options) -> dict[str, Side]:
-    """Do a layer's part of the grid and its sweeps by the library; return each part's figures."""
-    p = perplexity(X)
-    components = once(lambda: pca(X, _VARIANCE).scores)
-    scores = components.result
+    """Do a layer's part of the grid and its sweeps by the library; return each part's figures.
+
+    As in `phonoscope.analysis`, one product serves PCA and the affinity, and one decomposition a cell and the sweep.
+    """
+    p, k, ks, settings = perplexity(X), options.k, options.ks, ClusteringSettings()
+
+    def reduce() -> tuple[NDArray[np.float64] | None, NDArray[np.float32]]:
+        products = centred_products(X) if X.shape[1] > len(X) else None
+        return products, pca(X, _VARIANCE, products=products).scores
+
+    components = once(reduce)
+    products, scores = components.result
     embeddings: Embeddings = {"none": X, "pca": scores}
     sides = {REDUCING[0]: components.side(_quality("pca", X, scores))}
     for dimensions, part in zip((2, 3), REDUCING[1:], strict=True):
@@ -77,30 +96,50 @@ def ours(X: NDArray[np.float32], phones: Sequence[str], options: Options) -> dic
         embedding = once(partial(tsne.fit_transform, scores))
         embeddings[f"tsne{dimensions}"] = embedding.result
         sides[part] = embedding.side(_quality(f"tsne{dimensions}", scores, embedding.result))
-    reductions: dict[Reduction, NDArray[np.float32]] = {"none": X, "pca": scores, "tsne": embeddings["tsne2"]}
+
+    def medians() -> list[straightforward.Labels]:
+        return [KMedians(k, random_state=0).fit(data).labels_ for data in embeddings.values()]
+
+    def spectral() -> tuple[Embedding, list[straightforward.Labels]]:
+        placed = {
+            name: embed_with(
+                settings,
+                data,
+                k + (name == _SWEPT),
+                0,
+                products=None if products is None or name != "none" else products.copy(),
+                keep_affinity=name == _SWEPT,
+            )
+            for name, data in embeddings.items()
+        }
+        return placed[_SWEPT], [labels_of(found, k, 0) for found in placed.values()]
+
+    by_medians, by_eigenvectors = once(medians), once(spectral)
+    placed, labels = by_eigenvectors.result
+    sides[_CELLS["kmedians"]] = by_medians.side(_f_measure(phones, by_medians.result))
+    sides[_CELLS["spectral"]] = by_eigenvectors.side(_f_measure(phones, labels))
     for clusterer in CLUSTERERS:
-        cells = once(partial(_our_cells, embeddings, phones, clusterer, options.k))
-        sides[_CELLS[clusterer]] = cells.side(_f_measure(phones, cells.result))
-        for reduction, data in reductions.items():
-            swept = once(partial(sweep, data, clusterer, options.ks, criteria=["ratio"]))
-            sides[_SWEEPS[clusterer, reduction]] = swept.side(_f_measure(phones, swept.result.labels))
+        swept = once(partial(sweep, scores, clusterer, ks, criteria=["ratio"], embedding=placed))
+        sides[_SWEEPS[clusterer]] = swept.side(_f_measure(phones, swept.result.labels))
     return sides
 
 
-def _our_cells(
-    embeddings: Embeddings, phones: Sequence[str], clusterer: Clusterer, k: int
-) -> list[straightforward.Labels]:
-    settings = ClusteringSettings()
-    cell = Cell("", "none", clusterer, k, 0)
-    return [run_cell(X, phones, cell, settings).labels for X in embeddings.values()]
+def _apart(options: Options, layer: str) -> dict[str, Side]:
+    """Do a layer in this process, with one thread."""
+    numba.set_num_threads(1)
+    with one_blas_thread():
+        return ours(options.activations(layer), options.phones(), options)
 
 
-def our_case(options: Options, layer: str) -> Record:
-    """Measure this side on a layer."""
-    X, phones = options.activations(layer), options.phones()
-    some = head(X)
-    ours(some, phones[: len(some)], options)
-    return Record(shape(layer, X), ours(X, phones, options))
+def our_case(options: Options) -> Record:
+    """Measure this side on all layers."""
+    some = head(options.activations(options.layers[-1]))
+    ours(some, options.phones()[: len(some)], options)  # compiles what is not compiled
+    start = time.perf_counter()
+    work = Parallel(min(cores(), len(options.layers)), batch_size=1, pre_dispatch=cores())
+    layers = dict(zip(options.layers, work(delayed(_apart)(options, layer) for layer in options.layers), strict=True))
+    sides = {f"{layer}|{part}": side for layer, parts in layers.items() for part, side in parts.items()}
+    return Record(f"{len(layers)} layers", {_WALL: Side(time.perf_counter() - start), **sides})
 
 
 def composed_case(options: Options, layer: str, part: str) -> Record:
@@ -117,10 +156,8 @@ def composed_case(options: Options, layer: str, part: str) -> Record:
         if part == _CELLS[clusterer]:
             inputs = [_embedding(options, layer, name, X) for name in EMBEDDINGS]
             work = partial(_composed_cells, inputs, clusterer, options.k)
-        for reduction in REDUCTIONS:
-            if part == _SWEEPS[clusterer, reduction]:
-                data = _embedding(options, layer, "tsne2" if reduction == "tsne" else reduction, X)
-                work = partial(_composed_sweep, data, clusterer, options.ks)
+        if part == _SWEEPS[clusterer]:
+            work = partial(_composed_sweep, _embedding(options, layer, _SWEPT, X), clusterer, options.ks)
     clusterings = once(work)
     return Record(shape(layer, X), {part: clusterings.side(_f_measure(phones, clusterings.result))})
 
@@ -171,26 +208,21 @@ def _summed(sides: Sequence[Mapping[str, Side]], parts: Sequence[str]) -> Side:
 
 def page(records: Records, options: Options) -> str:
     """Return the tables: of the layers that are measured whole on both sides."""
-    both: list[dict[str, Mapping[str, Side]]] = []
+    own = records["grid.phonoscope"].sides if "grid.phonoscope" in records else {}
+    both: list[tuple[Mapping[str, Side], Mapping[str, Side]]] = []
     for layer in options.layers:
-        own = records.get(f"grid.phonoscope.{layer}")
-        other = {
-            part: side
-            for name, record in records.items()
-            if name.startswith(f"grid.composition.{layer}.")
-            for part, side in record.sides.items()
-        }
-        if own and set(other) >= set(PARTS):
-            both.append({OURS: own.sides, COMPOSED: other})
+        our_parts = {part: own[f"{layer}|{part}"] for part in PARTS if f"{layer}|{part}" in own}
+        start = f"grid.composition.{layer}."
+        other = {part: side for name, r in records.items() if name.startswith(start) for part, side in r.sides.items()}
+        if set(our_parts) >= set(PARTS) <= set(other):
+            both.append((our_parts, other))
     rows = [(part, _row(both, [part])) for part in PARTS] if both else []
-    totals = [
-        (what, _row(both, parts))
-        for what, parts in (
-            ("all, of the sweeps those on PCA only: what a run does by default", [p for p in PARTS if p in _OF_A_RUN]),
-            ("all", PARTS),
-        )
-        if both
-    ]
+    totals = []
+    if both and len(both) * len(PARTS) == len(own) - 1:  # the time of all layers side by side is that of all or none
+        whole = _row(both, PARTS)
+        ours = whole.sides[OURS]
+        sides = {**whole.sides, OURS: Side(own[_WALL].seconds, None, None, ours.quality)}
+        totals = [("the whole grid, from the clock", Record(whole.on, sides))]
     claim = Claim(
         20,
         f"≥ 20 ×, phonoscope < {_SECONDS} s",
@@ -201,11 +233,14 @@ def page(records: Records, options: Options) -> str:
             "## The whole grid\n",
             (
                 "For each layer: PCA, t-SNE in 2-D and in 3-D, both clusterers in all four embeddings (the layer "
-                f"itself is *none*) at k = {options.k}, and sweeps over k = {options.ks[0]} to {options.ks[-1]} with "
-                "the paper's criterion. The composition is scikit-learn's PCA, t-SNE and spectral clustering, the "
-                "latter refitted for every k, and for k-medians a loop of SciPy's cdist and np.median, started anew "
-                "for every k. *F* is the mean F-measure against the phones, *KL* that of the section on t-SNE. A run "
-                "by default also does no t-SNE in 3-D, and measures more criteria than the paper's.\n"
+                f"itself is one) at k = {options.k}, and sweeps over k = {options.ks[0]} to {options.ks[-1]} after PCA "
+                "with the paper's criterion, as a run has them by default. The composition is scikit-learn's PCA, "
+                "t-SNE and spectral clustering, the latter refitted for every k, and for k-medians a loop of SciPy's "
+                "cdist and np.median, started anew for every k; each uses all cores where its libraries do. phonoscope "
+                "does as many layers at a time as there are cores, each on one: a part's seconds are the sum over the "
+                "layers, which run side by side, so that the whole takes less than the sum of its parts. *F* is the "
+                "mean F-measure against the phones, *KL* that of the section on t-SNE. A run does no t-SNE in 3-D by "
+                "default, and measures more criteria than the paper's.\n"
             ),
             comparison("part", totals, {COMPOSED: claim}),
             comparison("part", rows, {COMPOSED: None}),
@@ -213,6 +248,6 @@ def page(records: Records, options: Options) -> str:
     )
 
 
-def _row(both: Sequence[Mapping[str, Mapping[str, Side]]], parts: Sequence[str]) -> Record:
-    sides = {name: _summed([layer[name] for layer in both], parts) for name in (OURS, COMPOSED)}
+def _row(both: Sequence[tuple[Mapping[str, Side], Mapping[str, Side]]], parts: Sequence[str]) -> Record:
+    sides = {name: _summed([layer[i] for layer in both], parts) for i, name in enumerate((OURS, COMPOSED))}
     return Record("1 layer" if len(both) == 1 else f"{len(both)} layers", sides)

@@ -154,9 +154,22 @@ def _clustering(settings: Settings, n: int, ks: list[int]) -> str:
         f"({reduction.tsne_dimensions} dimensions, perplexity {perplexity:g}, "
         f"{reduction.tsne_iterations} iterations), by k-medians with Manhattan distances ({restarts}, started from "
         f"{start}, at most {c.max_iterations} iterations) and by spectral clustering after Ng, Jordan and Weiss (2001) "
-        f"with the affinity exp(-d^2 / {divisor}) and {_SIGMAS[c.sigma]}. A cluster belongs to its most frequent "
-        f"phone; precision and recall are means over phones, and F is their harmonic mean."
+        f"with the affinity exp(-d^2 / {divisor}) and {_SIGMAS[c.sigma]}, {_affinities(settings)}. A cluster "
+        f"belongs to its most frequent phone; precision and recall are means over phones, and F is their harmonic mean."
     )
+
+
+def _affinities(settings: Settings) -> str:
+    """Say between which samples affinities were computed."""
+    c = settings.clustering
+    within = f"as long as they take no more than {c.memory:g} GB"
+    nystrom = f"Nyström's method with {c.landmarks:,} landmarks"
+    return {
+        "auto": f"between all samples {within}, in larger panels by {nystrom} or between neighbours",
+        "exact": "between all samples",
+        "nystrom": f"by {nystrom}",
+        "neighbours": "between neighbours",
+    }[c.spectral]
 
 
 def _classes(settings: Settings) -> str:
@@ -174,7 +187,8 @@ def _classes(settings: Settings) -> str:
         f"For the phonemic classes {how}, on the activations {_after(s.reduction)}. Measured were the ratio of "
         f"distances within clusters to those between (k-medians, {s.ratio_of}) or of the norms of the blocks between "
         f"clusters to those within (spectral clustering, {_BLOCKS[s.blocks]}), its first minimum, the silhouette, the "
-        f"Davies-Bouldin index, the eigengap (spectral clustering){splits}. Each class was named by the "
+        f"Davies-Bouldin index, the eigengap (spectral clustering){splits}; samples were compared with each other in "
+        f"panels of up to {s.sample:,}, in larger ones so many drawn at random. Each class was named by the "
         "conjunction of phonological features whose phones fit it best (F of the phones' shares), tested by permuting "
         f"the features among the phones ({s.permutations:,} permutations, corrected by Holm's method for the number of "
         "classes)."
