@@ -112,8 +112,9 @@ def test_distances_to_the_start_may_be_known() -> None:
     arrays(np.float32, st.integers(1, 70), elements=st.floats(-(2.0**99), 2.0**99, width=32)),
     st.integers(0, 3),
     st.sampled_from(["as it is", "many zeros", "equal", "tiny"]),
+    st.sampled_from(["far", "near", "a value", "the median"]),
 )
-def test_the_median_is_the_median(x: NDArray[np.float32], seed: int, kind: str) -> None:
+def test_the_median_is_the_median(x: NDArray[np.float32], seed: int, kind: str, guessed: str) -> None:
     draws = np.random.default_rng(seed)
     if kind == "many zeros":
         x = np.where(draws.random(len(x)) < 0.6, np.float32(0), x)
@@ -123,8 +124,14 @@ def test_the_median_is_the_median(x: NDArray[np.float32], seed: int, kind: str) 
         x = (x * np.float32(1e-35)).astype(np.float32)
     ordered = np.sort(x)
     low, high = ordered[(len(x) - 1) // 2], ordered[len(x) // 2]
+    at = {"a value": int(draws.integers(len(x))), "the median": len(x) // 2}.get(
+        guessed, min(len(x) // 2 + 2, len(x) - 1)
+    )
+    guess = np.float32(
+        draws.choice([-1e30, 1e30, 0.1]) if guessed == "far" else ordered[at] * (1 - 1e-6 * (guessed == "near"))
+    )
     # half of a denormal number is rounded
-    assert median(x) == pytest.approx((float(low) + float(high)) / 2, rel=1e-6, abs=3e-45)
+    assert median(x, guess) == pytest.approx((float(low) + float(high)) / 2, rel=1e-6, abs=3e-45)
 
 
 @pytest.mark.parametrize("n", [1_000, 70_000])
@@ -133,9 +140,11 @@ def test_medians_of_many_samples(n: int, k: int) -> None:
     draws = np.random.default_rng(n)
     X = np.maximum(draws.standard_normal((n, 35), dtype=np.float32) + np.linspace(-2, 2, 35, dtype=np.float32), 0)
     labels = draws.integers(0, k, n)
-    centres = np.full((k, 35), np.nan, np.float32)
-    fill_medians(X, np.empty(0), *grouped(labels, k), np.arange(k), centres)
-    np.testing.assert_array_equal(centres, [np.median(X[labels == c], axis=0) for c in range(k)])
+    expected = [np.median(X[labels == c], axis=0) for c in range(k)]
+    for guess in (0.0, 1e9, np.array(expected) + 0.01):
+        centres = np.full((k, 35), guess, np.float32)
+        fill_medians(X, np.empty(0), *grouped(labels, k), np.arange(k), centres)
+        np.testing.assert_array_equal(centres, expected)
 
 
 # --- weights ---

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
-from sklearn.metrics import davies_bouldin_score, silhouette_score
+from sklearn.metrics import adjusted_rand_score, davies_bouldin_score, silhouette_score
 
 import oracles
 import oracles_selection as naive
@@ -19,6 +19,7 @@ from phonoscope.clustering.curves import CRITERIA, STABILITY_TOLERANCE, Clustere
 from phonoscope.clustering.growing import grow, kmedians_at
 from phonoscope.clustering.kmedians import KMedians
 from phonoscope.clustering.manhattan import manhattan_distances
+from phonoscope.clustering.measuring import compared
 from phonoscope.clustering.selection import choose_k, clusterings, sweep
 from phonoscope.clustering.spectral import SpectralClustering
 from phonoscope.clustering.stability import Carried, carry_by_affinity, carry_by_centres, halvings, stability
@@ -484,3 +485,51 @@ def test_random_states() -> None:
 def test_what_can_not_be_chosen_from(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         choose_k(**{"X": groups(60)[0], "k_range": (2, 5), **arguments})
+
+
+# --- large panels ---
+
+
+def test_in_a_large_panel_some_samples_are_compared() -> None:
+    X = groups(600, k=5)[0].astype(np.float32)
+    chosen = SelectionSettings(sample=200)
+    rows = np.sort(np.random.default_rng(7).choice(600, 200, replace=False))
+    assert compared(600, 200, 7).tolist() == rows.tolist()
+    assert compared(200, 200, 7).tolist() == list(range(200))
+    for clusterer, metric in (("kmedians", "cityblock"), ("spectral", "euclidean")):
+        found = sweep(X, clusterer, (2, 5, 9), selection=chosen, seed=7)  # type: ignore[arg-type]
+        whole = sweep(X, clusterer, (2, 5, 9), seed=7)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(found.labels, whole.labels)
+        for k, labels in zip(found.ks, found.labels, strict=True):
+            expected = silhouette_score(X[rows], labels[rows], metric=metric)
+            assert found.curves["silhouette"][k] == pytest.approx(expected, abs=1e-4)
+            assert found.curves["silhouette"][k] == pytest.approx(whole.curves["silhouette"][k], abs=0.05)
+        assert found.select("silhouette").k == 5
+        assert found.curves["stability"][5] == pytest.approx(1, abs=0.02)
+    for k, labels in zip(found.ks, found.labels, strict=True):
+        assert found.curves["davies_bouldin"][k] == pytest.approx(davies_bouldin_score(X[rows], labels[rows]), rel=1e-4)
+        A = oracles.affinity(X[rows], [oracles.mouysset_sigma(X)] * 200, 2.0)
+        assert found.curves["ratio"][k] == pytest.approx(naive.block_ratio(A, labels[rows].tolist(), k), rel=1e-4)
+
+
+def test_a_cluster_without_any_sample_drawn_is_left_out() -> None:
+    X = np.vstack([groups(300, k=3)[0], [[90.0, 90, 90]]]).astype(np.float32)  # one sample for itself
+    seed = next(s for s in range(50) if 300 not in compared(301, 100, s))
+    found = sweep(X, "kmedians", (4,), criteria=["silhouette"], selection=SelectionSettings(sample=100), seed=seed)
+    assert np.bincount(found.labels[0]).min() == 1
+    rows = compared(301, 100, seed)
+    expected = silhouette_score(X[rows], found.labels[0][rows], metric="cityblock")
+    assert found.curves["silhouette"][4] == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("method", ["nystrom", "neighbours"])
+def test_a_sweep_of_approximate_affinities_is_that_of_the_estimator(method: Any) -> None:  # noqa: ANN401
+    X = groups(500, k=4)[0].astype(np.float32)
+    chosen = ClusteringSettings(spectral=method, landmarks=200, sigma="median")
+    found = sweep(X, "spectral", (2, 4, 6), clustering=chosen, seed=3)
+    assert found.select("stability").k == 4
+    for k, labels in zip(found.ks, found.labels, strict=True):
+        alone = SpectralClustering(k, sigma="median", method=method, n_landmarks=200, random_state=3).fit(X)
+        assert adjusted_rand_score(labels, alone.labels_) > 0.99 if k == 4 else len(set(labels)) == k
+    exact = SpectralClustering(4, sigma="median", random_state=3).fit_predict(X)
+    assert oracles.same_partition(found.labels[1], exact)

@@ -229,7 +229,7 @@ def test_one_feature_is_enough() -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"n_components": 1}, "n_components"),
+        ({"n_components": 0}, "n_components"),
         ({"n_components": 4}, "n_components"),
         ({"perplexity": 0.5}, "perplexity"),
         ({"perplexity": 11}, "perplexity"),
@@ -260,12 +260,14 @@ def test_parameters_are_kept_as_given() -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_is_an_estimator_of_scikit_learn_s() -> None:
-    one = (  # these ask for an embedding in one dimension
-        "check_dont_overwrite_parameters",
-        "check_fit2d_1feature",
-        "check_fit2d_predict1d",
-        "check_methods_sample_order_invariance",
-        "check_methods_subset_invariance",
-    )
-    apart = dict.fromkeys(one, "n_components is 2 or 3")
-    check_estimator(TSNE(perplexity=1, max_iter=20), expected_failed_checks=apart)
+    check_estimator(TSNE(perplexity=1, max_iter=20))
+
+
+def test_one_dimension_is_a_line_of_the_plane() -> None:
+    X = some(40)
+    found = TSNE(1, perplexity=5, random_state=0).fit(X)
+    assert found.embedding_.shape == (40, 1)
+    P = joint_probabilities(X, 5)
+    assert found.kl_divergence_ == pytest.approx(oracles.kl_divergence(P, found.embedding_), rel=1e-3)
+    slope = oracles.kl_gradient(P, found.embedding_.astype(np.float64))
+    assert np.abs(slope).max() < 1e-2

@@ -107,7 +107,7 @@ def kmedians_at(X: NDArray[np.float32], ks: Sequence[int], settings: ClusteringS
         Of every draw.
     """
     random = np.random.default_rng(seed)
-    centres = np.empty((1, X.shape[1]), np.float32)
+    centres = X[:1].astype(np.float32)
     fill_medians(X, np.empty(0), *grouped(np.zeros(len(X), np.int64), 1), np.zeros(1, np.int64), centres)
     to_centres = manhattan_distances(X, centres)
     for k in ks:

@@ -90,7 +90,7 @@ class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     n_components
-        2 or 3.
+        1, 2 or 3.
     perplexity
         Effective number of neighbours; below the number of samples minus one.
     init
@@ -109,7 +109,7 @@ class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ``fft``: two dimensions only; p(i, j) of the ``3 · perplexity`` nearest neighbours, repulsion interpolated on a
         grid (openTSNE, which has to be installed); time in n but for the search of the neighbours. A seed gives the
         same result on one machine.
-        ``auto``: ``exact`` up to 25,000 samples and in three dimensions, ``fft`` above.
+        ``auto``: ``exact`` up to 25,000 samples and in one or three dimensions, ``fft`` above.
     random_state
         Seed of a random start.
 
@@ -171,14 +171,17 @@ class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             return self
         rates = (max(n / self.early_exaggeration / 4, _LEAST_RATES[0]), max(n / 4, _LEAST_RATES[1]))
         P = affinities(data, self.perplexity)
-        self.embedding_, self.n_iter_ = descend(
+        if self.n_components == 1:  # a line in the plane: no force leads away from it
+            start = np.hstack([start, np.zeros_like(start)])
+        found, self.n_iter_ = descend(
             P,
             start,
             iterations=self.max_iter,
             exaggeration=self.early_exaggeration,
             learning_rates=rates if rate == "auto" else (float(rate), float(rate)),
         )
-        self.kl_divergence_ = divergence(P, self.embedding_)
+        self.kl_divergence_ = divergence(P, found)
+        self.embedding_ = np.ascontiguousarray(found[:, : self.n_components])
         return self
 
     def fit_transform(self, X: ArrayLike, y: object = None) -> NDArray[np.float32]:  # noqa: ARG002
@@ -196,8 +199,8 @@ class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _check(self, n: int) -> None:
         """Refuse parameters that are out of range for n samples."""
         msg = None
-        if self.n_components not in (2, 3):
-            msg = f"n_components is 2 or 3, not {self.n_components}"
+        if self.n_components not in (1, 2, 3):
+            msg = f"n_components is 1, 2 or 3, not {self.n_components}"
         elif not 1 <= self.perplexity < n - 1:
             msg = f"perplexity lies between 1 and the number of samples minus one ({n - 1}), not {self.perplexity}"
         elif self.init not in ("pca", "random"):
