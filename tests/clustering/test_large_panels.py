@@ -11,12 +11,13 @@ import oracles
 import oracles_spectral
 from phonoscope.clustering.affinity import choose_sigma, gaussian_affinity, normalised_affinity, quantiles_above
 from phonoscope.clustering.embedding import embed, plan
-from phonoscope.clustering.neighbour_graph import nearest_neighbours, neighbour_affinity, sparse_eigenpairs
+from phonoscope.clustering.neighbour_graph import neighbour_affinity, sparse_eigenpairs
 from phonoscope.clustering.nystrom import nystrom_eigenpairs
 from phonoscope.clustering.spectral import SpectralClustering
 from phonoscope.clustering.widths import choose_sigma_of_many, largest_distance
 from phonoscope.reduction.distances import centred_products, squared_distances
 from phonoscope.reduction.eigenpairs import largest
+from phonoscope.reduction.neighbours import nearest_neighbours
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from phonoscope.reduction import tsne
 from phonoscope.reduction.descent import kl_divergence
-from phonoscope.reduction.large_tsne import nearest_neighbours
 from phonoscope.reduction.neighbourhoods import joint_probabilities
+from phonoscope.reduction.neighbours import by_products
 from phonoscope.reduction.tsne import TSNE
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(("n", "count"), [(5, 4), (300, 7), (513, 90)])
 def test_the_nearest_neighbours_are_scikit_learn_s(n: int, count: int) -> None:
     X = np.random.default_rng(0).standard_normal((n, 6)) + 100
-    found, distances = nearest_neighbours(X, count)
+    found, distances = by_products(X, count)
     expected, theirs = NearestNeighbors(n_neighbors=count).fit(X).kneighbors()[::-1]
     np.testing.assert_array_equal(found, expected)
     np.testing.assert_allclose(distances, theirs, rtol=1e-4)
@@ -27,7 +27,7 @@ def test_the_nearest_neighbours_are_scikit_learn_s(n: int, count: int) -> None:
 
 def test_neighbours_in_one_place_are_at_no_distance() -> None:
     X = np.repeat(np.random.default_rng(0).standard_normal((4, 3)), 5, axis=0)
-    found, distances = nearest_neighbours(X, 4)
+    found, distances = by_products(X, 4)
     assert (found // 5 == np.arange(20)[:, None] // 5).all()
     assert distances.max() < 1e-3
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import njit, prange
 from scipy.sparse import coo_array, csr_array, diags_array
-from scipy.spatial import cKDTree
 
 from phonoscope.reduction.eigenpairs import NotConvergedError, krylov, signed
+from phonoscope.reduction.neighbours import nearest_neighbours
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,50 +17,8 @@ if TYPE_CHECKING:
     Widths = float | NDArray[np.float64]
 
 _KERNELS = {"2sigma2": 2.0, "sigma2": 1.0}
-# With more features than this a tree looks at nearly all samples.
-_TREE = 8
-_EXHAUSTIVE = 2_000
 _RESIDUAL = 1e-6
 _BLOCKS, _BASIS = 150, 10
-
-
-def nearest_neighbours(
-    X: NDArray[np.floating], k: int, seed: int = 0
-) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
-    """Return each sample's k nearest other samples, nearest first, and their distances, both of shape (n, k).
-
-    Exact with up to 8 features or 2,000 samples; else by nearest-neighbour descent (Dong, Moses and Li 2011, as in
-    pynndescent), which finds nearly all of them.
-
-    Raises
-    ------
-    ImportError
-        pynndescent is needed and not there.
-    """
-    n, d = X.shape
-    if d <= _TREE or n <= _EXHAUSTIVE or k >= n // 2:
-        distances, places = cKDTree(X).query(X, k + 1, workers=get_num_threads())
-    else:
-        try:
-            from pynndescent import NNDescent  # noqa: PLC0415 - compiles when imported
-        except ImportError as error:
-            msg = "neighbours among many samples of many features are found by pynndescent: pip install pynndescent"
-            raise ImportError(msg) from error
-        index = NNDescent(
-            np.asarray(X, np.float32), n_neighbors=k + 1, random_state=seed, n_jobs=get_num_threads(), compressed=False
-        )
-        places, distances = index.neighbor_graph
-    return _without_self(np.asarray(places, np.int64), np.asarray(distances))
-
-
-def _without_self(
-    places: NDArray[np.int64], distances: NDArray[np.floating]
-) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
-    """Leave out each sample itself; where others coincide with it, it need not be the first, nor there at all."""
-    n, wide = places.shape
-    own = places == np.arange(n)[:, None]
-    own[~own.any(axis=1), -1] = True
-    return places[~own].reshape(n, wide - 1), distances[~own].reshape(n, wide - 1)
 
 
 def neighbour_affinity(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from phonoscope.clustering.affinity import choose_sigma
-from phonoscope.clustering.neighbour_graph import nearest_neighbours
 from phonoscope.parallel import each, slices
 from phonoscope.reduction.distances import squared_distances
+from phonoscope.reduction.neighbours import nearest_neighbours
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,50 +7,14 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from phonoscope.parallel import each, slices
+from phonoscope.reduction.neighbours import nearest_neighbours
 
 if TYPE_CHECKING:
     from numpy.random import RandomState
     from numpy.typing import NDArray
 
-_ROWS = 256
 _EXAGGERATED_ITERATIONS = 250
 _MOMENTUM = 0.8
-
-
-def nearest_neighbours(X: NDArray[np.floating], count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Find each sample's nearest others by comparing it with all, in float32.
-
-    Parameters
-    ----------
-    X
-        Samples × features, shape (n, d).
-    count
-        How many, below n.
-
-    Returns
-    -------
-    The neighbours, nearest first, and their Euclidean distances; both shape (n, count).
-    """
-    n = len(X)
-    centred = np.ascontiguousarray(X - X.mean(axis=0, dtype=np.float64), np.float32)
-    squares = np.einsum("ij,ij->i", centred, centred)
-    neighbours, distances = np.empty((n, count), np.int64), np.empty((n, count))
-
-    def search(rows: slice) -> None:
-        squared = centred[rows] @ centred.T
-        squared *= -2
-        squared += squares
-        squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = np.inf  # a sample is not its own neighbour
-        found = np.argpartition(squared, count - 1, axis=1)[:, :count]
-        near = np.take_along_axis(squared, found, axis=1)
-        order = np.argsort(near, axis=1, kind="stable")
-        neighbours[rows] = np.take_along_axis(found, order, axis=1)
-        near = np.take_along_axis(near, order, axis=1) + squares[rows, None]
-        distances[rows] = np.sqrt(np.maximum(near, 0.0))
-
-    each(search, slices(n, _ROWS))
-    return neighbours, distances
 
 
 def descend_by_fft(
