@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
 # Vectors that are multiplied at a time, and by how many the basis grows between two looks at what has converged.
 _WIDTH, _BETWEEN = 32, 96
-# Below this size the direct solver is at least as fast.
-_SMALLEST = 1_200
+# Below this size the direct solver is at least as fast; up to the other one it is, unless few vectors are wanted.
+_SMALLEST, _LARGE = 600, 2_000
 # What may be left of ``M v - λ v``, as a part of the largest eigenvalue.
 _RESIDUAL = 1e-10
 _FIRST_TRY = 500
+# Up to this size dividing and conquering finds all vectors sooner than another method a part of them.
+_ALL_AT_ONCE = 1_500
 _SEED = 20_010_403
 
 
@@ -54,12 +56,15 @@ def _fewest(values: Floats, wanted: float) -> int:
 def _direct(product: Floats, wanted: float) -> tuple[Floats, Floats]:
     n = len(product)
     values, vectors = np.empty(0), np.empty((n, 0))
-    # most often a small part carries the variance, and finding a part of the vectors is several times as fast
     with one_blas_thread():
-        for count in (min(n, _FIRST_TRY), n):
-            values, vectors = eigh(product, subset_by_index=(n - count, n - 1))
-            if values.sum() >= wanted:
-                break
+        if n <= _ALL_AT_ONCE:
+            values, vectors = eigh(product, driver="evd")
+        else:
+            # most often a small part carries the variance, and finding a part of the vectors is several times as fast
+            for count in (_FIRST_TRY, n):
+                values, vectors = eigh(product, subset_by_index=(n - count, n - 1))
+                if values.sum() >= wanted:
+                    break
     m = _fewest(values[::-1], wanted)
     return values[::-1][:m], np.ascontiguousarray(vectors[:, ::-1][:, :m].T)
 
@@ -71,7 +76,7 @@ def _lanczos(product: Floats, wanted: float) -> tuple[Floats, Floats] | None:
     multiply = dense(product)
     Q, T = np.empty((room, n)), np.zeros((room, room))
     block, _ = orthonormal(np.random.default_rng(_SEED).standard_normal((_WIDTH, n)))
-    done, have, look = 0, len(block), 2 * _BETWEEN
+    done, have, look = 0, len(block), _BETWEEN
     Q[:have] = block
     while True:
         W = multiply(Q[done:have])
@@ -90,6 +95,8 @@ def _lanczos(product: Floats, wanted: float) -> tuple[Floats, Floats] | None:
                 values, vectors = eigh(T[:have, :have])
             values, vectors = values[::-1], vectors[:, ::-1].T
             m = _fewest(values, wanted)
+            if m == have and n < _LARGE:  # many more vectors than there are yet
+                return None
             left = np.linalg.norm(vectors[:m, done:have] @ B, axis=1).max() if len(block) else 0.0
             if values[:m].sum() >= wanted and left <= _RESIDUAL * values[0]:
                 return values[:m], combine(vectors[:m], Q[:have])

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _TILE = 384
-_SOLVED_AT_ONCE = 11
+# Vectors that one thread solves for: with fewer, reading the matrix takes longer than the arithmetic.
+_SOLVED_AT_ONCE = 24
 
 
 def inverse(L: Floats, shift: float) -> Operator:
