@@ -8,6 +8,7 @@ one part of a layer is one: what is done stays done.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -78,8 +79,8 @@ def _quality(name: str, source: straightforward.Floats, embedding: straightforwa
     return {KL: kl_divergence(source, embedding, perplexity(source))} if name == "tsne2" else {}
 
 
-def ours(X: NDArray[np.float32], phones: Sequence[str], options: Options) -> dict[str, Side]:
-    """Do a layer's part of the grid and its sweeps by the library; return each part's figures.
+def ours(X: NDArray[np.float32], phones: Sequence[str], options: Options) -> tuple[dict[str, Side], Embeddings]:
+    """Do a layer's part of the grid and its sweeps by the library; return each part's figures, and the embeddings.
 
     As in `phonoscope.analysis`, one product serves PCA and the affinity, and one decomposition a cell and the sweep.
     """
@@ -97,7 +98,7 @@ def ours(X: NDArray[np.float32], phones: Sequence[str], options: Options) -> dic
         tsne = TSNE(dimensions, perplexity=p, random_state=0)
         embedding = once(partial(tsne.fit_transform, scores))
         embeddings[f"tsne{dimensions}"] = embedding.result
-        sides[part] = embedding.side(_quality(f"tsne{dimensions}", scores, embedding.result))
+        sides[part] = embedding.side({})
 
     def medians() -> list[straightforward.Labels]:
         return [KMedians(k, random_state=0).fit(data).labels_ for data in embeddings.values()]
@@ -123,10 +124,10 @@ def ours(X: NDArray[np.float32], phones: Sequence[str], options: Options) -> dic
     for clusterer in CLUSTERERS:
         swept = once(partial(sweep, scores, clusterer, ks, criteria=["ratio"], embedding=placed))
         sides[_SWEEPS[clusterer]] = swept.side(_f_measure(phones, swept.result.labels))
-    return sides
+    return sides, embeddings
 
 
-def _apart(options: Options, layer: str) -> dict[str, Side]:
+def _apart(options: Options, layer: str) -> tuple[dict[str, Side], Embeddings]:
     """Do a layer in this process, with one thread."""
     numba.set_num_threads(1)
     with one_blas_thread():
@@ -147,8 +148,13 @@ def our_case(options: Options, names: Sequence[str]) -> Record:
     work(delayed(_warm)(options, layer) for layer in names)
     start = time.perf_counter()
     layers = dict(zip(names, work(delayed(_apart)(options, layer) for layer in names), strict=True))
-    sides = {f"{layer}|{part}": side for layer, parts in layers.items() for part, side in parts.items()}
-    return Record(f"{len(layers)} layers", {_WALL: Side(time.perf_counter() - start), **sides})
+    sides = {_WALL: Side(time.perf_counter() - start)}
+    for layer, (parts, embeddings) in layers.items():
+        for part, side in parts.items():
+            sides[f"{layer}|{part}"] = side
+        name = f"{layer}|{REDUCING[1]}"
+        sides[name] = replace(sides[name], quality=_quality("tsne2", embeddings["pca"], embeddings["tsne2"]))
+    return Record(f"{len(layers)} layers", sides)
 
 
 def composed_case(options: Options, layer: str, part: str) -> Record:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tables import Records
 
 _MOST_GIB = 16
+# the classes' part is 88 %; beyond it lies noise, alike in all directions, of which thousands would have to be kept
+_VARIANCE = 0.8
 
 
 def cases(options: Options) -> dict[str, Callable[[], Record]]:
@@ -34,10 +36,10 @@ def _shape(options: Options) -> tuple[int, int]:
 
 
 def reduce_case(options: Options) -> Record:
-    """Measure PCA to nine tenths of the variance."""
+    """Measure PCA to four fifths of the variance."""
     X, _ = planted(options.scratch, *_shape(options))
-    pca(head(X), 0.9)
-    measured = once(lambda: pca(X, 0.9))
+    pca(head(X), _VARIANCE)
+    measured = once(lambda: pca(X, _VARIANCE))
     share = measured.result.share
     quality = {"components": len(share), "variance kept": float(share.sum())}
     return Record(shape("planted", X), {OURS: measured.side(quality)})

@@ -52,6 +52,8 @@ _LIBRARIES = (
     "scipy",
     "scikit-learn",
     "numba",
+    "openTSNE",
+    "pynndescent",
     "torch",
     "kaldi-native-fbank",
     "soundfile",
