@@ -131,7 +131,8 @@ def _apart(options: Options, layer: str) -> tuple[dict[str, Side], Embeddings]:
     """Do a layer in this process, with one thread."""
     numba.set_num_threads(1)
     with one_blas_thread():
-        return ours(options.activations(layer), options.phones(), options)
+        sides, embeddings = ours(options.activations(layer), options.phones(), options)
+    return sides, {name: embeddings[name] for name in ("pca", "tsne2")}  # what is measured later, and no more
 
 
 def _warm(options: Options, layer: str) -> None:
