@@ -29,6 +29,7 @@ from phonoscope.evaluation.separability import separability
 from phonoscope.files import written_whole
 from phonoscope.parallel import one_blas_thread
 from phonoscope.reduction.distances import centred_products
+from phonoscope.reduction.neighbourhoods import affinities
 from phonoscope.reduction.pca import pca
 from phonoscope.reduction.tsne import TSNE
 from phonoscope.settings import ClusteringSettings
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from tables import Records
 
     from phonoscope.clustering.embedding import Embedding
+    from phonoscope.reduction.neighbourhoods import Affinities
 
     Embeddings = dict[str, NDArray[np.float32]]
 
@@ -82,7 +84,8 @@ def _quality(name: str, source: straightforward.Floats, embedding: straightforwa
 def ours(X: NDArray[np.float32], phones: Sequence[str], options: Options) -> tuple[dict[str, Side], Embeddings]:
     """Do a layer's part of the grid and its sweeps by the library; return each part's figures, and the embeddings.
 
-    As in `phonoscope.analysis`, one product serves PCA and the affinity, and one decomposition a cell and the sweep.
+    As in `phonoscope.analysis`, one product serves PCA and the affinity, one decomposition a cell and the sweep;
+    and the neighbourhoods of t-SNE serve both embeddings.
     """
     p, k, ks, settings = perplexity(X), options.k, options.ks, ClusteringSettings()
 
@@ -94,11 +97,16 @@ def ours(X: NDArray[np.float32], phones: Sequence[str], options: Options) -> tup
     products, scores = components.result
     embeddings: Embeddings = {"none": X, "pca": scores}
     sides = {REDUCING[0]: components.side(_quality("pca", X, scores))}
-    for dimensions, part in zip((2, 3), REDUCING[1:], strict=True):
-        tsne = TSNE(dimensions, perplexity=p, random_state=0)
-        embedding = once(partial(tsne.fit_transform, scores))
-        embeddings[f"tsne{dimensions}"] = embedding.result
-        sides[part] = embedding.side({})
+
+    def plane() -> tuple[Affinities, NDArray[np.float32]]:
+        P = affinities(scores, p)  # for both embeddings
+        return P, TSNE(2, perplexity=p, random_state=0).fit_transform(scores, affinities=P)
+
+    in_plane = once(plane)
+    P, embeddings["tsne2"] = in_plane.result
+    in_space = once(lambda: TSNE(3, perplexity=p, random_state=0).fit_transform(scores, affinities=P))
+    embeddings["tsne3"] = in_space.result
+    sides |= {REDUCING[1]: in_plane.side({}), REDUCING[2]: in_space.side({})}
 
     def medians() -> list[straightforward.Labels]:
         return [KMedians(k, random_state=0).fit(data).labels_ for data in embeddings.values()]

@@ -263,6 +263,15 @@ def test_is_an_estimator_of_scikit_learn_s() -> None:
     check_estimator(TSNE(perplexity=1, max_iter=20))
 
 
+def test_affinities_may_be_known_already() -> None:
+    X = some(60)
+    P = affinities(X, 5)
+    for dimensions in (2, 3):
+        alone, told = TSNE(dimensions, perplexity=5), TSNE(dimensions, perplexity=5)
+        np.testing.assert_array_equal(told.fit_transform(X, affinities=P), alone.fit_transform(X))
+        assert told.kl_divergence_ == alone.kl_divergence_
+
+
 def test_one_dimension_is_a_line_of_the_plane() -> None:
     X = some(40)
     found = TSNE(1, perplexity=5, random_state=0).fit(X)

@@ -15,11 +15,13 @@ from phonoscope.parallel import each, one_blas_thread, slices
 from phonoscope.reduction.descent import descend, divergence
 from phonoscope.reduction.distances import centred_products
 from phonoscope.reduction.large_tsne import descend_by_fft
-from phonoscope.reduction.neighbourhoods import affinities
+from phonoscope.reduction.neighbourhoods import affinities as find_affinities
 
 if TYPE_CHECKING:
     from numpy.random import RandomState
     from numpy.typing import ArrayLike, NDArray
+
+    from phonoscope.reduction.neighbourhoods import Affinities
 
 EXACT_UP_TO = 25_000
 _START_SCALE = 1e-4
@@ -147,7 +149,7 @@ class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.method = method
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002
+    def fit(self, X: ArrayLike, y: object = None, affinities: Affinities | None = None) -> Self:  # noqa: ARG002
         """Embed samples × features; see `fit_transform`."""
         data = validate_data(self, X, dtype=[np.float32, np.float64], ensure_min_samples=3)
         n = len(data)
@@ -170,7 +172,7 @@ class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             self.n_iter_ = self.max_iter
             return self
         rates = (max(n / self.early_exaggeration / 4, _LEAST_RATES[0]), max(n / 4, _LEAST_RATES[1]))
-        P = affinities(data, self.perplexity)
+        P = find_affinities(data, self.perplexity) if affinities is None else affinities
         if self.n_components == 1:  # a line in the plane: no force leads away from it
             start = np.hstack([start, np.zeros_like(start)])
         found, self.n_iter_ = descend(
@@ -184,8 +186,23 @@ class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.embedding_ = np.ascontiguousarray(found[:, : self.n_components])
         return self
 
-    def fit_transform(self, X: ArrayLike, y: object = None) -> NDArray[np.float32]:  # noqa: ARG002
+    def fit_transform(
+        self,
+        X: ArrayLike,
+        y: object = None,  # noqa: ARG002
+        affinities: Affinities | None = None,
+    ) -> NDArray[np.float32]:
         """Return the embedding of samples × features, shape (n, n_components).
+
+        Parameters
+        ----------
+        X
+            Shape (n, d).
+        y
+            Ignored.
+        affinities
+            What `phonoscope.reduction.neighbourhoods.affinities` gives for X and the perplexity, where several
+            embeddings of the same samples are wanted; the method ``exact`` uses it.
 
         Raises
         ------
@@ -194,7 +211,7 @@ class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ImportError
             The method is ``fft``, and openTSNE is not installed.
         """
-        return self.fit(X).embedding_
+        return self.fit(X, affinities=affinities).embedding_
 
     def _check(self, n: int) -> None:
         """Refuse parameters that are out of range for n samples."""
