@@ -92,7 +92,7 @@ class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     n_components
-        1, 2 or 3.
+        2 or 3; or 1, on which samples can not get past each other, so that the divergence stays high.
     perplexity
         Effective number of neighbours; below the number of samples minus one.
     init
