@@ -87,22 +87,9 @@ def test_cells_and_sweeps_share_what_they_need_and_change_nothing(analysed: Run)
     assert analysed.sweep["k"].unique().sort().to_list() == [2, 3, 4, 5, 6]
 
 
-def test_layers_in_processes_are_those_done_one_by_one(tmp_path: Path) -> None:
-    """1,020 samples are clustered in processes side by side where there is more than one job."""
-    settings = QUICK.changed({"selection.stability_splits": 0, "selection.spectral_criterion": "ratio"})
-    runs = [made(tmp_path / str(jobs), 1_020) for jobs in (1, 2)]
-    for jobs, run in zip((1, 2), runs, strict=True):
-        with limited_threads(min(jobs, numba.config.NUMBA_NUM_THREADS)):  # type: ignore[attr-defined]
-            analyse(run, settings, Quiet())
-    alone, apart = (run.scores for run in runs)
-    key = ["layer", "reduction", "clusterer", "k", "seed"]
-    assert apart.select(key).equals(alone.select(key))
-    np.testing.assert_allclose(apart["f_measure"], alone["f_measure"], atol=0.05)
-    assert runs[0].sweep.height == runs[1].sweep.height
-
-
-def test_the_number_of_jobs_changes_nothing(tmp_path: Path) -> None:
-    n = 120  # few enough to be clustered layer by layer
+# 120 samples are clustered layer by layer, 1,020 in processes side by side where there is more than one job
+@pytest.mark.parametrize("n", [120, 1_020])
+def test_the_number_of_jobs_changes_nothing(tmp_path: Path, n: int) -> None:
     settings = QUICK.changed({"selection.stability_splits": 0, "selection.spectral_criterion": "ratio"})
     runs = [made(tmp_path / str(jobs), n) for jobs in (1, 2, 3)]
     for jobs, run in zip((1, 2, 3), runs, strict=True):

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -13,7 +11,6 @@ from phonoscope.parallel import each, one_blas_thread, product, slices
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 def blas_threads() -> set[int]:
@@ -92,26 +89,3 @@ def test_a_product_does_not_depend_on_threads(numba_threads: Callable[[int], Non
         found.append(product(A, B))
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_allclose(found[0], A @ B, atol=1e-12)
-
-
-def test_compilation_is_told_of_once_and_only_where_there_is_any(tmp_path: Path) -> None:
-    program = """
-import os, numpy as np
-from phonoscope.clustering.manhattan import nearest
-nearest(np.zeros((3, 2), np.float32), np.zeros(3, np.int64), np.zeros(3, np.float32))
-from phonoscope.reduction.distances import squared_distances
-squared_distances(np.eye(3))
-"""
-    environment = {"NUMBA_CACHE_DIR": str(tmp_path), "PATH": ""}
-
-    def told() -> str:
-        done = subprocess.run(  # noqa: S603 - the program above
-            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
-        )
-        assert done.stdout == ""
-        return done.stderr
-
-    first = told()
-    assert first.startswith("phonoscope: compiling its kernels; this happens once")
-    assert first.count("compiling") == 1
-    assert told() == ""

@@ -7,7 +7,6 @@ number of threads, get one thread each. The number of threads is numba's, which 
 from __future__ import annotations
 
 import os
-import sys
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import lru_cache
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numba
 import numpy as np
-from numba.core import event
 from threadpoolctl import ThreadpoolController
 
 if TYPE_CHECKING:
@@ -129,26 +127,3 @@ def product(A: NDArray[Number], B: NDArray[Number]) -> NDArray[Number]:
 
     each(multiply, slices(len(A), _ROWS))
     return found
-
-
-class _FirstCompilation(event.Listener):
-    """Tells, once in a process, that kernels are being compiled: minutes of silence look like a fault."""
-
-    told = False
-
-    def on_start(self, event: Any) -> None:  # noqa: ANN401
-        kernel = event.data["dispatcher"].py_func
-        if kernel.__module__.startswith("phonoscope.") and not self.told:
-            self.told = True
-            print(  # noqa: T201 - also where the library is used without the command line
-                "phonoscope: compiling its kernels; this happens once after an installation, and takes about a minute",
-                file=sys.stderr,
-                flush=True,
-            )
-
-    def on_end(self, event: Any) -> None:  # noqa: ANN401
-        """Nothing to tell."""
-
-
-# numba sends this event when it compiles, not when it finds the kernel in its cache
-event.register("numba:compile", _FirstCompilation())  # type: ignore[no-untyped-call]

@@ -6,7 +6,9 @@ from math import factorial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
+
+from phonoscope.kernels import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +28,7 @@ _BIN_SHIFT, _BINS, _CHUNKS = 48, 1 << 15, 16
 
 
 # all of fastmath but what would undo the rounding
-@njit(parallel=True, cache=True, error_model="numpy", fastmath={"nnan", "ninf", "nsz", "arcp", "contract"})
+@kernel(parallel=True, error_model="numpy", fastmath={"nnan", "ninf", "nsz", "arcp", "contract"})
 def _exponentials(
     squared: NDArray[np.float64], over: NDArray[np.float64], factor: float, A: NDArray[np.float64]
 ) -> None:
@@ -52,14 +54,14 @@ def _exponentials(
         A[i, i] = 0.0
 
 
-@njit(parallel=True, cache=True)
+@kernel(parallel=True)
 def _normalise(A: NDArray[np.float64], scale: NDArray[np.float64], out: NDArray[np.float64]) -> None:
     for i in prange(len(A)):
         for j in range(len(A)):
             out[i, j] = A[i, j] * (scale[i] * scale[j])
 
 
-@njit(parallel=True, cache=True)
+@kernel(parallel=True)
 def _histograms(bits: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
     """Count the first bits of the numbers above the diagonal; each row of `counts` gets every 16th row."""
     for chunk in prange(_CHUNKS):
@@ -68,7 +70,7 @@ def _histograms(bits: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
                 counts[chunk, bits[i, j] >> _BIN_SHIFT] += 1
 
 
-@njit(cache=True)
+@kernel()
 def _collect(bits: NDArray[np.int64], chosen: int, found: NDArray[np.int64]) -> None:
     place = 0
     for i in range(len(bits)):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
 from phonoscope.clustering.manhattan import fill_distances, manhattan_distances, nearest, own_distances
 from phonoscope.clustering.medians import fill_medians, grouped
+from phonoscope.kernels import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +46,7 @@ class Converged(NamedTuple):
     iterations: int
 
 
-@njit(parallel=True, cache=True, fastmath=True, error_model="numpy")
+@kernel(parallel=True, fastmath=True, error_model="numpy")
 def _reassign(
     X: NDArray[np.float32],
     centres: NDArray[np.float32],

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
-import phonoscope.parallel  # noqa: F401 - tells when kernels are compiled
+from phonoscope.kernels import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _ROWS = 4
 
 
-@njit(parallel=True, cache=True, fastmath=True, error_model="numpy")
+@kernel(parallel=True, fastmath=True, error_model="numpy")
 def fill_distances(X: NDArray[np.float32], Y: NDArray[np.float32], found: NDArray[np.float32]) -> None:
     """Fill `found`, shape (n, m), with the distances of the rows of X, shape (n, d), to those of Y, shape (m, d).
 
@@ -50,7 +50,7 @@ def fill_distances(X: NDArray[np.float32], Y: NDArray[np.float32], found: NDArra
             found[i0, e], found[i1, e], found[i2, e], found[i3, e] = t0, t1, t2, t3
 
 
-@njit(parallel=True, cache=True)
+@kernel(parallel=True)
 def nearest(distances: NDArray[np.float32], labels: NDArray[np.int64], least: NDArray[np.float32]) -> None:
     """Fill `labels` and `least`, shape (n,), with each row's first smallest of `distances`, shape (n, m)."""
     for i in prange(len(distances)):
@@ -62,7 +62,7 @@ def nearest(distances: NDArray[np.float32], labels: NDArray[np.int64], least: ND
         least[i] = distances[i, best]
 
 
-@njit(parallel=True, cache=True, fastmath=True, error_model="numpy")
+@kernel(parallel=True, fastmath=True, error_model="numpy")
 def own_distances(
     X: NDArray[np.float32], centres: NDArray[np.float32], labels: NDArray[np.int64], found: NDArray[np.float32]
 ) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
+
+from phonoscope.kernels import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,7 +19,7 @@ _LARGEST = np.float32(np.finfo(np.float32).max)
 _STEPS = np.float32(4)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def _up_to(x: NDArray[np.float32], cut: np.float32) -> np.float32:
     """Count the values up to a cut; in float32, which is exact up to 2^24 in each of the sums that run side by side."""
     count = np.float32(0)
@@ -26,7 +28,7 @@ def _up_to(x: NDArray[np.float32], cut: np.float32) -> np.float32:
     return count
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def _next_above(x: NDArray[np.float32], cut: np.float32) -> np.float32:
     """Return the smallest value above a cut, or the largest number there is."""
     found: np.float32 = _LARGEST
@@ -35,7 +37,7 @@ def _next_above(x: NDArray[np.float32], cut: np.float32) -> np.float32:
     return found
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def _next_below(x: NDArray[np.float32], cut: np.float32) -> np.float32:
     """Return the largest value below a cut, or the smallest number there is."""
     found: np.float32 = -_LARGEST
@@ -44,7 +46,7 @@ def _next_below(x: NDArray[np.float32], cut: np.float32) -> np.float32:
     return found
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def _between(x: NDArray[np.float32], needed: np.float32) -> np.float32:
     """Return the value of a rank: the interval that holds it is halved until it holds no other one."""
     low: np.float32 = x[0]
@@ -68,7 +70,7 @@ def _between(x: NDArray[np.float32], needed: np.float32) -> np.float32:
     return _next_above(x, low)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def median(x: NDArray[np.float32], guess: np.float32) -> np.float32:
     """Return the median of some finite values, at least one: the middle two's mean of an even number.
 
@@ -109,7 +111,7 @@ def median(x: NDArray[np.float32], guess: np.float32) -> np.float32:
     return middle * half + _next_above(x, middle) * half
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def weighted_median(x: NDArray[np.float32], weights: NDArray[np.float64]) -> np.float32:
     """Return the value with half of the weight on either side; between two such values, their mean.
 
@@ -131,7 +133,7 @@ def weighted_median(x: NDArray[np.float32], weights: NDArray[np.float64]) -> np.
     return found
 
 
-@njit(parallel=True, cache=True, error_model="numpy")
+@kernel(parallel=True, error_model="numpy")
 def fill_medians(
     X: NDArray[np.float32],
     weights: NDArray[np.float64],

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from scipy.sparse import coo_array, csr_array, diags_array
 
+from phonoscope.kernels import kernel
 from phonoscope.reduction.eigenpairs import NotConvergedError, krylov, signed
 from phonoscope.reduction.neighbours import nearest_neighbours
 
@@ -34,7 +35,7 @@ def neighbour_affinity(
     return csr_array(A.maximum(A.T))
 
 
-@njit(parallel=True, cache=True, fastmath=True, error_model="numpy")
+@kernel(parallel=True, fastmath=True, error_model="numpy")
 def _multiply(starts, places, weights, columns, out) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
     for i in prange(len(out)):
         out[i] = 0

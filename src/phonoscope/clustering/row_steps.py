@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
+
+from phonoscope.kernels import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _TILE, UNROLLED = 256, 4
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def assign(columns: Floats, centres: Floats, first: int, last: int, nearest: Floats, labels: Labels) -> None:
     """Find the nearest centre of some rows, the lowest of equally near ones, and its squared distance."""
     sums = np.empty(_TILE, columns.dtype)
@@ -40,7 +41,7 @@ def assign(columns: Floats, centres: Floats, first: int, last: int, nearest: Flo
                 own[i] = c if closer else own[i]
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def add_up(rows: Floats, labels: Labels, first: int, last: int, sums: Floats, sizes: Labels) -> None:
     """Sum the rows of each cluster and count them, from `first` to before `last`."""
     sums[:] = 0
@@ -51,7 +52,7 @@ def add_up(rows: Floats, labels: Labels, first: int, last: int, sums: Floats, si
             sums[labels[i], j] += rows[i, j]
 
 
-@njit(cache=True)
+@kernel()
 def fill_empty(rows: Floats, nearest: Floats, labels: Labels, sums: Floats, sizes: Labels) -> None:
     """Move the row farthest from its centre to each empty cluster; a row that is alone or at its centre stays."""
     for c in range(len(sizes)):
@@ -71,7 +72,7 @@ def fill_empty(rows: Floats, nearest: Floats, labels: Labels, sums: Floats, size
         nearest[farthest] = 0
 
 
-@njit(cache=True)
+@kernel()
 def move_centres(centres: Floats, sums: Floats, sizes: Labels) -> None:
     """Put each centre at its cluster's mean; an empty cluster's stays."""
     for c in range(len(centres)):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from sklearn.utils import check_random_state
 
 from phonoscope.clustering.row_steps import UNROLLED, add_up, assign, fill_empty, move_centres
+from phonoscope.kernels import kernel
 
 if TYPE_CHECKING:
     from numpy.random import RandomState
@@ -27,7 +28,7 @@ _TRIAL_ITERATIONS, _FINALISTS = 6, 3
 _BLOCKS, _BLOCK = 64, 2_048
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def _seed(columns: Floats, rows: Floats, draws: Floats, centres: Floats) -> None:
     """Draw centres by k-means++, of several candidates the one that lowers the inertia most.
 
@@ -61,7 +62,7 @@ def _seed(columns: Floats, rows: Floats, draws: Floats, centres: Floats) -> None
         nearest[:] = best
 
 
-@njit(cache=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _settle(columns: Floats, rows: Floats, centres: Floats, labels: Labels, iterations: int) -> float:
     """Run k-means from given centres until no label changes, on one thread; returns the inertia."""
     n, k = len(rows), len(centres)
@@ -81,7 +82,7 @@ def _settle(columns: Floats, rows: Floats, centres: Floats, labels: Labels, iter
     return total
 
 
-@njit(parallel=True, cache=True, error_model="numpy")
+@kernel(parallel=True, error_model="numpy")
 def _try(columns: Floats, rows: Floats, draws: Floats, centres: Floats, inertias: Floats) -> None:
     """Draw centres, and move them a few times, each start on one thread: fills centres (starts, k, d) and inertias."""
     for start in prange(len(draws)):
@@ -90,14 +91,14 @@ def _try(columns: Floats, rows: Floats, draws: Floats, centres: Floats, inertias
         inertias[start] = _settle(columns, rows, centres[start], labels, _TRIAL_ITERATIONS)
 
 
-@njit(parallel=True, cache=True, error_model="numpy")
+@kernel(parallel=True, error_model="numpy")
 def _settle_each(columns: Floats, rows: Floats, centres: Floats, inertias: Floats) -> None:
     for start in prange(len(centres)):
         labels = np.zeros(len(rows), np.int64)
         inertias[start] = _settle(columns, rows, centres[start], labels, _ITERATIONS)
 
 
-@njit(parallel=True, cache=True, error_model="numpy")
+@kernel(parallel=True, error_model="numpy")
 def _settle_all(columns: Floats, rows: Floats, centres: Floats, labels: Labels) -> float:
     """Do what `_settle` does, with all threads on blocks of rows: worth their starting where there are many rows."""
     n, k = len(rows), len(centres)

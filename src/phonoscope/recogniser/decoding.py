@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
+
+from phonoscope.kernels import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,7 +75,7 @@ def estimate_bigram(
     return PhoneBigram(lm_scale * np.log(first / first.sum()), log_transition, np.log(frames / frames.sum()))
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def viterbi(
     log_likelihood: NDArray[np.float64], log_initial: NDArray[np.float64], log_transition: NDArray[np.float64]
 ) -> NDArray[np.int64]:
@@ -114,7 +115,7 @@ def viterbi(
     return path
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def edit_distance(reference: NDArray[np.int64], hypothesis: NDArray[np.int64]) -> int:
     """Count the fewest insertions, deletions and substitutions that turn one string into the other (Levenshtein)."""
     row = np.arange(len(hypothesis) + 1)

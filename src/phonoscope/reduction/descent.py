@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from phonoscope.kernels import kernel
 from phonoscope.reduction.forces import TILE, from_blocks, sum_forces, to_blocks
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _CHECKED = 50  # steps between two looks at whether anything moves
 _AT_REST = 1e-4  # nats that so many steps have to lower the divergence by
 
 
-@njit(parallel=True, cache=True)
+@kernel(parallel=True)
 def _kl_sums(
     P: NDArray[np.floating], Y: NDArray[np.float64], kernel: NDArray[np.float64], crossed: NDArray[np.float64]
 ) -> None:
@@ -57,7 +58,7 @@ def kl_divergence(P: NDArray[np.floating], Y: NDArray[np.floating]) -> float:
     return float(crossed.sum() + P.sum(dtype=np.float64) * np.log(kernel.sum()))
 
 
-@njit(parallel=True, cache=True, fastmath=True, error_model="numpy")
+@kernel(parallel=True, fastmath=True, error_model="numpy")
 def _coded_sums(
     Y: NDArray[np.float64], codes: NDArray[np.uint16], pairs: NDArray[np.int64], sums: NDArray[np.float64]
 ) -> None:
@@ -115,7 +116,7 @@ def gradient(P: Affinities, Y: NDArray[np.floating]) -> NDArray[np.float32]:
     return from_blocks(summed * np.float32(4 / normaliser), P.n)
 
 
-@njit(parallel=True, cache=True, fastmath=True, error_model="numpy")
+@kernel(parallel=True, fastmath=True, error_model="numpy")
 def _move(
     Y: NDArray[np.float32],
     n: int,

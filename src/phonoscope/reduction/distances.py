@@ -6,8 +6,9 @@ from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from phonoscope.kernels import kernel
 from phonoscope.parallel import each, slices
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def centred_products(X: NDArray[np.floating]) -> NDArray[np.float64]:
     return products
 
 
-@njit(parallel=True, cache=True)
+@kernel(parallel=True)
 def _to_squared_distances(products: NDArray[np.float64], squares: NDArray[np.float64]) -> None:
     for i in prange(len(products)):
         for j in range(len(products)):

@@ -11,7 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
+
+from phonoscope.kernels import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,7 +56,7 @@ def from_blocks(Y: Floats, n: int) -> Floats:
     return np.ascontiguousarray(Y.reshape(-1, m, TILE).transpose(0, 2, 1).reshape(-1, m)[:n])
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def _flat_tile(
     y: Floats, codes: Codes, pull: np.float32, own: Floats, other: Floats, rows: int, columns: int, first: int
 ) -> float:
@@ -83,7 +85,7 @@ def _flat_tile(
     return float(total)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def _solid_tile(
     y: Floats, codes: Codes, pull: np.float32, own: Floats, other: Floats, rows: int, columns: int, first: int
 ) -> float:
@@ -115,7 +117,7 @@ def _solid_tile(
     return float(total)
 
 
-@njit(parallel=True, cache=True, fastmath=True, error_model="numpy")
+@kernel(parallel=True, fastmath=True, error_model="numpy")
 def sum_forces(
     Y: Floats, n: int, codes: Codes, pairs: NDArray[np.int64], pull: float, work: Floats, sums: NDArray[np.float64]
 ) -> float:

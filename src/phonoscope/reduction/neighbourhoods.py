@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from phonoscope.kernels import kernel
 from phonoscope.parallel import each, slices
 from phonoscope.reduction.forces import TILE, tiles
 
@@ -70,7 +70,7 @@ class Affinities:
     negentropy: float
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@kernel(fastmath=True, error_model="numpy", nogil=True)
 def _decay(x: float) -> float:
     """Return exp(-x) for x in [0, 64], to 1e-12 up to 20: arithmetic alone, which vector instructions can do."""
     t = x / -256.0
@@ -85,7 +85,7 @@ def _decay(x: float) -> float:
     return e * e
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@kernel(fastmath=True, error_model="numpy", nogil=True)
 def _width(others: Floats, nearest: float, entropy: float, precision: float) -> tuple[float, float]:
     """Find a precision whose entropy over the squared distances `others` is that asked for, and its total.
 
@@ -123,13 +123,13 @@ def _width(others: Floats, nearest: float, entropy: float, precision: float) -> 
     return precision, total
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@kernel(error_model="numpy", nogil=True)
 def _distance(squares: float, product: float) -> float:
     distance = squares - 2.0 * product
     return distance if distance >= _ROUNDING * squares else 0.0
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@kernel(fastmath=True, error_model="numpy", nogil=True)
 def _to_distances(products: Floats, squares: Floats, i: int) -> float:
     """Turn sample i's products into its squared distances from the others, the last in its own place; the smallest."""
     last = len(squares) - 1
@@ -143,7 +143,7 @@ def _to_distances(products: Floats, squares: Floats, i: int) -> float:
     return nearest
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@kernel(error_model="numpy", nogil=True)
 def _widths(
     products: Floats, squares: Floats, first: int, entropy: float, precision: Floats, nearest: Floats, total: Floats
 ) -> None:
@@ -162,7 +162,7 @@ def _widths(
         start = precision[i] if precision[i] < 1e100 else 0.0  # noqa: PLR2004
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@kernel(error_model="numpy", nogil=True)
 def _joint(
     products: Floats, squares: Floats, rows: int, columns: int, precision: Floats, nearest: Floats, total: Floats
 ) -> None:
@@ -180,7 +180,7 @@ def _joint(
             products[i, i] = 0.0
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+@kernel(fastmath=True, error_model="numpy", nogil=True)
 def _encode(P: Floats, largest: float, codes: NDArray[np.uint16], first: int) -> float:
     """Fill a tile's codes from column i + `first` on; return its ``sum p log p``, of each pair once."""
     entropy = 0.0
