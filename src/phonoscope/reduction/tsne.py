@@ -92,7 +92,7 @@ class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     n_components
-        2 or 3; or 1, on which samples can not get past each other, so that the divergence stays high.
+        1, 2 or 3. On a line samples hardly get past each other, so that its divergence is much higher than a plane's.
     perplexity
         Effective number of neighbours; below the number of samples minus one.
     init
@@ -102,7 +102,7 @@ class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Factor on the attraction in the first iterations: 100 of ``exact``; of ``fft`` 250, or half of all if fewer.
     learning_rate
         Step, in the scale of the gradient ``4 sum(…)``; ``auto``: ``n / early_exaggeration / 4`` in the first
-        iterations, ``n / 4`` after (Belkina et al. 2019); with ``exact`` at least 5 and 50.
+        iterations, ``n / 4`` after (Belkina et al. 2019); with ``exact`` in the plane and in space at least 5 and 50.
     max_iter
         Iterations; ``exact`` ends before when 50 of them lower the divergence by less than 1e-4 nats.
     method
@@ -171,7 +171,9 @@ class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             )
             self.n_iter_ = self.max_iter
             return self
-        rates = (max(n / self.early_exaggeration / 4, _LEAST_RATES[0]), max(n / 4, _LEAST_RATES[1]))
+        # on a line steps so long would throw the samples far apart, for good
+        least = _LEAST_RATES if self.n_components > 1 else (0.0, 0.0)
+        rates = (max(n / self.early_exaggeration / 4, least[0]), max(n / 4, least[1]))
         P = find_affinities(data, self.perplexity) if affinities is None else affinities
         if self.n_components == 1:  # a line in the plane: no force leads away from it
             start = np.hstack([start, np.zeros_like(start)])
