@@ -25,7 +25,9 @@ class Segment:
 class Utterance:
     """One stretch of audio by one speaker, with its segments in the order of time.
 
-    Segments carry phones of the corpus's inventory only: pauses, and labels that fold onto no phone, leave gaps.
+    Segments carry phones of the corpus's inventory only: pauses, and labels that fold onto no phone, leave gaps. Their
+    times count from the utterance's start, which lies `start` seconds into the recording `audio`; `channel` is the
+    one of its channels that holds the speaker (from 0), or None for the mean of all.
     """
 
     id: str
@@ -34,6 +36,8 @@ class Utterance:
     duration: float
     segments: tuple[Segment, ...]
     split: Split = "train"
+    start: float = 0.0
+    channel: int | None = None
 
 
 @dataclass(frozen=True)
