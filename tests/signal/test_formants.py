@@ -23,7 +23,7 @@ from phonoscope.phones.inventory import french
 from phonoscope.phones.reference_formants import reference_formants
 from phonoscope.progress import Quiet
 from phonoscope.settings import CorpusSettings, Settings, SynthSettings
-from phonoscope.signal.audio import load_audio
+from phonoscope.signal.audio import utterance_audio
 from phonoscope.signal.formants import (
     CEILINGS,
     PraatMissingError,
@@ -268,11 +268,11 @@ def test_a_file_is_read_once(spoken: tuple[Corpus, pl.DataFrame], monkeypatch: p
     corpus, samples = spoken
     read: list[Path] = []
 
-    def reading(path: Path, rate: int) -> NDArray[np.float32]:
-        read.append(path)
-        return load_audio(path, rate)
+    def reading(utterance: Utterance, rate: int) -> NDArray[np.float32]:
+        read.append(utterance.audio)
+        return utterance_audio(utterance, rate)
 
-    monkeypatch.setattr("phonoscope.signal.formants.load_audio", reading)
+    monkeypatch.setattr("phonoscope.signal.formants.utterance_audio", reading)
     measure_formants(corpus, samples, {"a", "i"})
     assert sorted(path.name for path in read) == ["one.wav", "two.flac"]
 

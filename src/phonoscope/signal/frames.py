@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from phonoscope.progress import Quiet
-from phonoscope.signal.audio import load_audio
+from phonoscope.signal.audio import utterance_audio
 from phonoscope.signal.features import features
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def read_frames(
     hop = settings.hop_ms / 1000
 
     def one(utterance: Utterance) -> NDArray[np.float32]:
-        return features(load_audio(utterance.audio, settings.sample_rate), settings)
+        return features(utterance_audio(utterance, settings.sample_rate), settings)
 
     parts: list[NDArray[np.float32]] = []
     with progress.bar("features", len(utterances)) as advance, ThreadPoolExecutor(jobs) as pool:
