@@ -134,14 +134,13 @@ def make_frames() -> MakeFrames:
         spoken: Sequence[Spoken], phones: str, *, noise: float = 0.3, context: int = 2, seed: int = 0
     ) -> tuple[FrameTable, Corpus]:
         draws = np.random.default_rng(seed)
-        spectra = np.random.default_rng(0).standard_normal((len(phones) + 1, 22, 3))  # the last one is the pause's
-        values, labels, offset, count, rows, utterances = [], [], [], [], [], []
-        at = context
+        spectra = np.random.default_rng(0).standard_normal((len(phones) + 1, 22))  # the last one is the pause's
+        static, labels, offset, count, rows, utterances = [], [], [], [], [], []
+        at = 0
         for i, (speaker, split, stretches) in enumerate(spoken):
             said = [phones.find(phone) for phone, frames in stretches for _ in range(frames)]
-            frames_of = spectra[said] + noise * draws.standard_normal((len(said), 22, 3))
-            values += [frames_of[:1]] * context + [frames_of] + [frames_of[-1:]] * context
-            labels += [-1] * context + said + [-1] * context
+            static.append(spectra[said] + noise * draws.standard_normal((len(said), 22)))
+            labels += said
             offset.append(at)
             count.append(len(said))
             first, segments = 0, []
@@ -152,11 +151,13 @@ def make_frames() -> MakeFrames:
                     rows.append((i, phones.index(phone), start, end, at + first, at + first + frames))
                 first += frames
             utterances.append(Utterance(f"u{i}", speaker, Path(f"u{i}.wav"), first / 100, tuple(segments), split))
-            at += len(said) + 2 * context
+            at += len(said)
         columns = [np.array(column) for column in zip(*rows, strict=True)]
         table = FrameTable(
-            np.concatenate(values).astype(np.float32),
-            np.array(labels),
+            np.concatenate(static).astype(np.float32),
+            draws.standard_normal((2, 22, 3)).astype(np.float32),
+            np.arange(len(spoken), dtype=np.int32) % 2,
+            np.array(labels, np.int16),
             np.array(offset),
             np.array(count),
             context,

@@ -152,6 +152,16 @@ class OutputFolderError(PhonoscopeError):
         super().__init__(f"{path}: {problem}. Name another folder.")
 
 
+class FeaturesFileError(PhonoscopeError):
+    """The file of a large corpus's features can not be written; `size` is what it needs, in bytes."""
+
+    def __init__(self, folder: Path, size: int, problem: str) -> None:
+        super().__init__(
+            f"{folder}: the features of this corpus need {size / 1e9:.1f} GB of disk space there while the run lasts, "
+            f"and can not be kept: {problem}. Make room, or name a folder on another disk."
+        )
+
+
 class PanelError(PhonoscopeError):
     """The recogniser and the corpus do not give enough samples of enough phones."""
 

@@ -32,12 +32,14 @@ from phonoscope.rundir import claim, clear, record
 from phonoscope.settings import Settings
 from phonoscope.signal.formants import PraatMissingError, measure_formants
 from phonoscope.signal.frames import FrameTable, read_frames
+from phonoscope.signal.keeping import forget_features
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 BUILT_IN = "built-in"
+_FEATURES = "features"  # a large corpus's; they go when the panel's activations are there
 
 
 def run(
@@ -115,6 +117,7 @@ class _Stages:
             self._keep_corpus(corpus)
             forget(result)
             self._probe(corpus)
+        forget_features(self.out / _FEATURES)
         analyse(result, self.settings, self.progress)
         interpret(result, self.settings, self.progress)
         self.progress.say("report")
@@ -148,7 +151,8 @@ class _Stages:
         write_frame(labels_table(corpus), self.out / "labels.csv")
 
     def _probe(self, corpus: Corpus) -> None:
-        frames = read_frames(corpus, self.settings.signal, jobs=self.jobs, progress=self.progress)
+        signal = self.settings.signal
+        frames = read_frames(corpus, signal, jobs=self.jobs, progress=self.progress, folder=self.out / _FEATURES)
         model = self._recogniser(frames, corpus)
 
         def predictor(rows: NDArray[np.int64]) -> NDArray[np.float32]:
