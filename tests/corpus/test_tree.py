@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -148,3 +149,122 @@ def test_a_folder_that_can_not_be_listed(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(os, "scandir", scandir)
     with pytest.raises(CorpusError, match=r"closed: this folder can not be listed \(Permission denied\)"):
         find_files(tmp_path)
+
+
+# --- looking recordings up ---
+
+
+def test_the_files_are_in_order_and_found_by_suffix(tmp_path: Path) -> None:
+    touch(tmp_path, "b.WAV", "a/2.lab", "a/10.LAB", "x_annot.json", "._y.wav", ".lab", "z")
+    tree = Tree(tmp_path)
+    assert [tree.shown(path) for path in tree.files] == ["a/10.LAB", "a/2.lab", "b.WAV", "x_annot.json", "z"]
+    assert [path.name for path in tree.with_suffix(".lab", ".wav")] == ["10.LAB", "2.lab", "b.WAV"]
+    assert [path.name for path in tree.with_suffix("_annot.json")] == ["x_annot.json"]
+    assert tree.id(tmp_path / "a/2.lab") == "a/2"
+    assert tree.audio == (tmp_path / "b.WAV",)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".WAV", ".flac", ".ogg", ".sph", ".aiff", ".aif", ".au", ".mp3"])
+def test_what_is_audio(tmp_path: Path, suffix: str) -> None:
+    touch(tmp_path, f"a{suffix}", "a.lab")
+    assert Tree(tmp_path).audio_of(tmp_path / "a.lab") == tmp_path / f"a{suffix}"
+
+
+def test_audio_in_a_tree_of_its_own(tmp_path: Path) -> None:
+    corpus, audio = tmp_path / "c", tmp_path / "a"
+    touch(corpus, "x/1.lab", "x/2.lab", "y/2.lab", "3.lab", "z/é.lab", "x/4.lab")
+    touch(audio, "x/1.wav", "in/x/2.wav", "in/y/2.wav", "deep/er/3.wav", "z/" + unicodedata.normalize("NFD", "é.wav"))
+    tree = Tree(corpus, str(audio))
+    found = {tree.id(path): tree.audio_of(path) for path in tree.with_suffix(".lab")}
+    assert {key: tree.shown(path) if path else None for key, path in found.items()} == {
+        "x/1": "x/1.wav",
+        "x/2": "in/x/2.wav",
+        "y/2": "in/y/2.wav",
+        "3": "deep/er/3.wav",
+        "z/é": "z/" + unicodedata.normalize("NFD", "é.wav"),
+        "x/4": None,
+    }
+    assert [tree.id(path) for path in tree.audio] == ["deep/er/3", "in/x/2", "in/y/2", "x/1", "z/é"]
+
+
+def test_audio_may_be_named_from_the_corpus_and_lie_in_it(tmp_path: Path) -> None:
+    touch(tmp_path, "lab/1.lab", "wav/1.wav")
+    tree = Tree(tmp_path, "wav")
+    assert tree.audio == (tmp_path / "wav/1.wav",)
+    assert tree.audio_of(tmp_path / "lab/1.lab") == tmp_path / "wav/1.wav"
+    with pytest.raises(CorpusError, match=r"corpus\.audio = 'gone': there is no such folder"):
+        Tree(tmp_path, "gone")
+
+
+def test_recordings_of_one_name(tmp_path: Path) -> None:
+    touch(tmp_path, "lab/1.lab", "a/1.wav", "b/1.wav", "lab/2.lab", "c/2.wav", "c/2.flac")
+    tree = Tree(tmp_path)
+    with pytest.raises(CorpusError, match=r"2 recordings could be '1': a/1\.wav and b/1\.wav\. Keep the alignments in"):
+        tree.audio_of(tmp_path / "lab/1.lab")
+    with pytest.raises(CorpusError, match=r"c: '2\.flac' and '2\.wav' have the same name"):
+        tree.audio_of(tmp_path / "lab/2.lab")
+
+
+def test_a_recording_that_has_a_textgrid_takes_no_other(tmp_path: Path) -> None:
+    touch(tmp_path, "a/1.wav", "a/1.TextGrid", "old/1.TextGrid", "b/2.wav", "old/2.TextGrid")
+    found = find_files(tmp_path)
+    assert [(pair.id, pair.audio.parent.name) for pair in found.pairs] == [("a/1", "a"), ("old/2", "b")]
+    assert found.lone_textgrids == (tmp_path / "old/1.TextGrid",)
+    touch(tmp_path, "older/2.TextGrid")
+    with pytest.raises(CorpusError, match=r"b/2\.wav has two TextGrids, old/2\.TextGrid and older/2\.TextGrid"):
+        find_files(tmp_path)
+
+
+def test_a_recording_by_its_name_in_a_file(tmp_path: Path) -> None:
+    corpus, audio, other = tmp_path / "c", tmp_path / "a", tmp_path / "o"
+    touch(corpus, "x/x.ctm", "x/1.wav", "2.wav", "y/1.b.wav", "y/it's é.wav")
+    touch(audio, "d/3.flac", "4.wav")
+    touch(other, "5.wav")
+    (corpus / "6.WAV").symlink_to(other / "5.wav")
+    tree, ctm = Tree(corpus, str(audio)), corpus / "x/x.ctm"
+    for name, expected in {
+        "1": corpus / "x/1.wav",
+        "1.wav": corpus / "x/1.wav",
+        "./1.wav": corpus / "x/1.wav",
+        "../2.wav": corpus / "2.wav",
+        "2": corpus / "2.wav",
+        "x/1.wav": corpus / "x/1.wav",
+        "y\\1.b.wav": corpus / "y/1.b.wav",
+        "1.b": corpus / "y/1.b.wav",
+        unicodedata.normalize("NFD", "it's é"): corpus / "y/it's é.wav",
+        "d/3": audio / "d/3.flac",
+        "3.wav": audio / "d/3.flac",  # converted since
+        "/home/somebody/corpus/d/3.wav": audio / "d/3.flac",
+        "4": audio / "4.wav",
+        "6": corpus / "6.WAV",
+        str(other / "5.wav"): other / "5.wav",
+        "5": None,
+        "": None,
+        "7\0": None,
+        "x" * 10_000: None,
+        "..": None,
+        "/": None,
+    }.items():
+        assert tree.audio_named(name, ctm) == expected, name
+
+
+def test_a_corpus_of_one_file(tmp_path: Path) -> None:
+    touch(tmp_path, "x.CTM", "x.wav", "y.wav", "z/y.wav")
+    tree = Tree(tmp_path / "x.CTM")
+    assert tree.files == (tmp_path / "x.CTM",)
+    assert tree.with_suffix(".ctm") == tree.files
+    assert tree.id(tree.root) == "x"
+    assert tree.audio == (tmp_path / "x.wav", tmp_path / "y.wav")
+    assert tree.audio_of(tree.root) == tmp_path / "x.wav"
+    assert tree.audio_named("y", tree.root) == tmp_path / "y.wav"
+
+
+def test_many_files_are_looked_up_quickly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    n = 200
+    recordings = [tmp_path / f"w/{a}/{b}.wav" for a in range(n) for b in range(n)]
+    labels = [tmp_path / f"l/{a}/{b}.lab" for a in range(n) for b in range(n)]
+    monkeypatch.setattr("phonoscope.corpus.tree._files", lambda _root: [*recordings, *labels])
+    tree = Tree(tmp_path)
+    start = time.perf_counter()
+    assert [tree.audio_of(path) for path in labels] == recordings
+    assert time.perf_counter() - start < 60, "takes 2 s; of n² comparisons it would be hours"

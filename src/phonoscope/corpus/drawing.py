@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from phonoscope.corpus.source import Part
     from phonoscope.corpus.types import Utterance
+
+_ROUNDING = 0.001
+"""Seconds; times may have been written with three decimals."""
 
 
 def held_out_utterances(
@@ -97,8 +101,11 @@ def held_out_speakers(
     return {u.id for u in utterances if circle[u.speaker] in chosen}
 
 
-def held_out_stretch(utterances: Sequence[Utterance], share: float) -> set[str]:
-    """Choose the last utterances of the only recording, and all that overlap them; return their ids.
+def last_stretch(utterances: Sequence[Utterance], share: float) -> dict[str, Part]:
+    """Hold out the end of the only recording: return each utterance's part, by its id.
+
+    What starts after some time is for validation, what ends before it for training; what goes on across it, on another
+    channel for instance, is in neither part ("").
 
     Raises
     ------
@@ -107,20 +114,20 @@ def held_out_stretch(utterances: Sequence[Utterance], share: float) -> set[str]:
     """
     spoken = sorted((u for u in utterances if u.segments), key=lambda u: (-u.start, u.id))
     target = share * sum(seconds_of_speech(u.segments) for u in spoken)
-    chosen: set[str] = set()
-    total, since = 0.0, float("inf")
+    since, total = float("inf"), 0.0
     for u in spoken:
         seconds = seconds_of_speech(u.segments)
-        overlaps = u.start + u.duration > since
-        if chosen and not overlaps and abs(total + seconds - target) >= abs(total - target):
+        if u.start < since < float("inf") and abs(total + seconds - target) >= abs(total - target):
             break
-        chosen.add(u.id)
-        total += seconds
-        since = min(since, u.start)
-    if len(chosen) == len(spoken):
-        msg = "the recording can not be parted: its utterances overlap, or there is only one; add another recording."
+        since, total = u.start, total + seconds
+    parts: dict[str, Part] = {}
+    for u in utterances:
+        crosses = u.start + u.duration > since + _ROUNDING
+        parts[u.id] = "validation" if u.start >= since else "" if crosses else "train"
+    if not any(parts[u.id] == "train" for u in spoken):
+        msg = "the only recording can not be parted, as its utterances overlap; add another recording."
         raise SplitError(msg)
-    return chosen
+    return parts
 
 
 def _circles(pairs: Iterable[tuple[str, Path]]) -> dict[str, str]:

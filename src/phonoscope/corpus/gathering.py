@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROW = np.dtype([("start", "<f8"), ("end", "<f8"), ("label", "<u4")])
 """An interval: seconds from the start of the utterance, and the number of its label."""
 
-_WORTH_PROCESSES = 500
+_WORTH_PROCESSES = 3_000
 """Units that take longer to read than processes take to start."""
 _CHUNK = 32
 """Units that are sent to a process at a time."""

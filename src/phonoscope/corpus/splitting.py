@@ -13,7 +13,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from phonoscope.corpus.drawing import held_out_speakers, held_out_stretch, held_out_utterances
+from phonoscope.corpus.drawing import held_out_speakers, held_out_utterances, last_stretch
 from phonoscope.corpus.recordings import same_recordings
 from phonoscope.corpus.split_lists import listed_parts
 from phonoscope.corpus.wording import listed
@@ -69,17 +69,17 @@ def split(
     mode = _mode(utterances, settings, own or {})
     given = _given(utterances, settings, own or {}, mode)
     recording = same_recordings(sorted({u.audio for u in utterances}))
-    twice = sorted({u.id for u in utterances if recording[u.audio] != u.audio})
+    named = {u.audio: u.id for u in reversed(utterances)}
+    twice = [f"{key} (the same as {named[recording[of]]})" for of, key in named.items() if recording[of] != of]
     if given is not None:
-        chosen = {key for key, part in given.items() if part == "validation"}
-        utterances = _left_in(utterances, given, warn)
+        chosen, utterances = _as_given(utterances, given, warn)
     elif mode == "speaker":
         chosen = held_out_speakers(utterances, recording, settings.validation, seed)
     elif _one_recording(utterances, recording):
-        chosen = _of_one_recording(utterances, settings, warn)
+        chosen, utterances = _as_given(utterances, _of_one_recording(utterances, settings, warn), warn)
     else:
         chosen = held_out_utterances(utterances, recording, settings.validation, seed)
-    for text in listed("utterance", "of a recording that is there under another name too", twice):
+    for text in listed("recording", "there under another name too, and kept on the same side", sorted(twice)):
         warn(text)
     parted = tuple(replace(u, split="validation" if u.id in chosen else "train") for u in utterances)
     for part in _PARTS:
@@ -138,15 +138,16 @@ def _has_folders(tops: set[str]) -> bool:
     return TRAIN_FOLDER in tops and not tops.isdisjoint(VALIDATION_FOLDERS)
 
 
-def _left_in(
+def _as_given(
     utterances: Sequence[Utterance], parts: Mapping[str, Part], warn: Callable[[str], object]
-) -> list[Utterance]:
+) -> tuple[set[str], list[Utterance]]:
+    """Return the ids that are held out, and the utterances without those of neither part."""
     found = [u for u in utterances if parts.get(u.id)]
     n = len(utterances) - len(found)
     if n:
         are = "utterance belongs" if n == 1 else "utterances belong"
         warn(f"{n:,} {are} to neither part, and {'was' if n == 1 else 'were'} left out.")
-    return found
+    return {key for key, part in parts.items() if part == "validation"}, found
 
 
 def _one_recording(utterances: Sequence[Utterance], recording: Mapping[Path, Path]) -> bool:
@@ -156,7 +157,7 @@ def _one_recording(utterances: Sequence[Utterance], recording: Mapping[Path, Pat
 
 def _of_one_recording(
     utterances: Sequence[Utterance], settings: CorpusSettings, warn: Callable[[str], object]
-) -> set[str]:
+) -> Mapping[str, Part]:
     if settings.split != "utterance":
         msg = (
             f"all speech is in one recording, {utterances[0].audio.name}: whatever is held out of it has the same "
@@ -164,9 +165,9 @@ def _of_one_recording(
             "holds out its last part."
         )
         raise SplitError(msg)
-    chosen = held_out_stretch(utterances, settings.validation)
+    parts = last_stretch(utterances, settings.validation)
     warn("training and validation speech are of one recording: its last part was held out, and scores flatter.")
-    return chosen
+    return parts
 
 
 def _refuse_leakage(utterances: Sequence[Utterance], recording: Mapping[Path, Path], mode: str) -> None:
