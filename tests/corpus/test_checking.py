@@ -45,9 +45,10 @@ def test_what_became_of_the_labels() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.floats(-0.1, 1.1), st.floats(-0.1, 1.1), st.integers(0, len(LABELS) - 1)), max_size=6).map(
-        sorted
-    ),
+    st.lists(
+        st.tuples(*[st.floats(-0.03, 1.03) | st.sampled_from([-EDGE, 0.0, 1.0, 1.0 + EDGE])] * 2, st.integers(0, 6)),
+        max_size=6,
+    ).map(sorted),
     st.booleans(),
 )
 def test_the_quick_way_is_the_careful_one(intervals: list[tuple[float, float, int]], touching: bool) -> None:  # noqa: FBT001

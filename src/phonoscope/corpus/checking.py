@@ -96,11 +96,14 @@ def align(path: Path, where: str, rows: NDArray[np.void], duration: float, folde
     """
     starts, ends, codes = rows["start"], rows["end"], folded.codes[rows["label"]]
     spoken = codes != _PAUSE
-    if not (
+    first, last = starts[spoken], ends[spoken]
+    if (
         (ends >= starts).all()
         and (starts[1:] >= ends[:-1]).all()
-        and ((starts[spoken] >= 0) & (starts[spoken] < ends[spoken]) & (ends[spoken] <= duration)).all()
+        and ((last > first) & (first >= -EDGE) & (last > 0) & (first < duration) & (last <= duration + EDGE)).all()
     ):
+        starts, ends = np.maximum(starts, 0.0), np.minimum(ends, duration)
+    else:
         starts, ends = _mended(path, where, rows, duration, folded)
     phones = codes >= 0
     return Segments(folded.phones, codes[phones], starts[phones], ends[phones])
