@@ -249,21 +249,22 @@ def test_a_recording_by_its_name_in_a_file(tmp_path: Path) -> None:
 
 
 def test_a_corpus_of_one_file(tmp_path: Path) -> None:
-    touch(tmp_path, "x.CTM", "x.wav", "y.wav", "z/y.wav")
+    touch(tmp_path, "x.CTM", "x.wav", "y.wav", "z/y.wav", "z/w.wav")
     tree = Tree(tmp_path / "x.CTM")
     assert tree.files == (tmp_path / "x.CTM",)
     assert tree.with_suffix(".ctm") == tree.files
     assert tree.id(tree.root) == "x"
-    assert tree.audio == (tmp_path / "x.wav", tmp_path / "y.wav")
+    assert [tree.shown(path) for path in tree.audio] == ["x.wav", "y.wav", "z/w.wav", "z/y.wav"]
     assert tree.audio_of(tree.root) == tmp_path / "x.wav"
     assert tree.audio_named("y", tree.root) == tmp_path / "y.wav"
+    assert tree.audio_named("w.wav", tree.root) == tmp_path / "z/w.wav"
 
 
 def test_many_files_are_looked_up_quickly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     n = 200
     recordings = [tmp_path / f"w/{a}/{b}.wav" for a in range(n) for b in range(n)]
     labels = [tmp_path / f"l/{a}/{b}.lab" for a in range(n) for b in range(n)]
-    monkeypatch.setattr("phonoscope.corpus.tree._files", lambda _root: [*recordings, *labels])
+    monkeypatch.setattr("phonoscope.corpus.tree._files", lambda _root, **_how: [*recordings, *labels])
     tree = Tree(tmp_path)
     start = time.perf_counter()
     assert [tree.audio_of(path) for path in labels] == recordings

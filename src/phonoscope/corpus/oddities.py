@@ -23,7 +23,7 @@ _LABELS = 10
 def lone_recordings(tree: Tree, form: Format, used: Collection[Path], without: Sequence[str]) -> Iterator[str]:
     """Say which utterances have no recording, and which recordings have no alignment."""
     yield from listed("utterance", "without a recording: not used", without)
-    if form.name != "textgrid":  # which pairs files, and has said so
+    if form.name != "textgrid" and tree.root.is_dir():  # TextGrids are paired with audio, and have said so
         lone = [tree.shown(path) for path in tree.audio if path not in used]
         yield from listed("audio file", "without an alignment: not used", lone)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from phonoscope.progress import Progress
 
-_GLANCE = 1 << 16
+_GLANCE = 1 << 12
 _BLOCK = 1 << 20
 
 
@@ -41,7 +41,7 @@ def read_headers(paths: Iterable[Path], *, jobs: int, progress: Progress) -> dic
 def same_recordings(paths: Iterable[Path]) -> dict[Path, Path]:
     """Find out which files hold the same recording: one file under several names, or several with the same content.
 
-    Links are followed. Of the others only files of the same size are looked into; those that agree in 64 KB from their
+    Links are followed. Of the others only files of the same size are looked into; those that agree in 4 KB from their
     middle are read whole. A file that can not be read is like no other.
 
     Returns

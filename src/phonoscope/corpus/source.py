@@ -106,7 +106,7 @@ class Tree(Protocol):
 
     @property
     def audio(self) -> tuple[Path, ...]:
-        """All recordings, below the root (for a root that is a file: in its folder) and below ``corpus.audio``."""
+        """All recordings, below the root (of a file: below its folder) and below ``corpus.audio``."""
 
     def with_suffix(self, *suffixes: str) -> tuple[Path, ...]:
         """Return the files that have one of some suffixes, such as ".wav"; case does not count."""

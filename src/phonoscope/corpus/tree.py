@@ -69,8 +69,8 @@ class Tree:
 
     @cached_property
     def audio(self) -> tuple[Path, ...]:
-        """All recordings: below the root (for a root that is a file: beside it), then below ``corpus.audio``."""
-        here = self.files if self.root.is_dir() else sorted(_listed(self.folder), key=_text_of)
+        """All recordings: below the root (for a root that is a file: below its folder), then below ``corpus.audio``."""
+        here = self.files if self.root.is_dir() else sorted(_files(self.folder, all_of_it=False), key=_text_of)
         found = [path for path in here if _suffix(path) in audio_suffixes()]
         if self.audio_folder is not None:
             known = {path.resolve() for path in found} if _within(self.audio_folder, self.folder) else set()
@@ -207,10 +207,6 @@ def _is_file(place: str) -> bool:
         return False
 
 
-def _listed(folder: Path) -> list[Path]:
-    return [Path(entry.path) for entry in _entries(folder) if not _is_dir(entry)]
-
-
 def _entries(folder: Path) -> Iterable[os.DirEntry[str]]:
     """List a folder without what is hidden, such as the "._x.wav" that macOS leaves on foreign disks."""
     try:
@@ -228,13 +224,21 @@ def _is_dir(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _files(root: Path) -> Iterator[Path]:
-    """List all files, of real folders before those behind links, so that a folder keeps its real place."""
+def _files(root: Path, *, all_of_it: bool = True) -> Iterator[Path]:
+    """List all files, of real folders before those behind links, so that a folder keeps its real place.
+
+    A folder that can not be listed is an error, or passed over if `all_of_it` is not what was asked for.
+    """
     seen: set[tuple[int, int]] = set()
     folders, links = [root], list[Path]()
     while folders or links:
         folder = folders.pop() if folders else links.pop(0)
-        entries = _entries(folder)
+        try:
+            entries = _entries(folder)
+        except CorpusError:
+            if all_of_it:
+                raise
+            continue
         status = folder.stat()
         if (status.st_dev, status.st_ino) in seen:
             continue
