@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from zlib import crc32
 
 import numba
 import numpy as np
@@ -90,9 +91,9 @@ def write_grid() -> WriteGrid:
     return write
 
 
-def noise(seconds: float, rate: int, channels: int = 1) -> NDArray[np.float32]:
+def noise(seconds: float, rate: int, channels: int = 1, seed: int = 0) -> NDArray[np.float32]:
     shape = (round(seconds * rate), channels)
-    return np.random.default_rng(0).uniform(-0.5, 0.5, shape).astype(np.float32)
+    return np.random.default_rng(seed).uniform(-0.5, 0.5, shape).astype(np.float32)
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +102,8 @@ def write_audio() -> WriteAudio:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:  # by a handle: libsndfile refuses an extension in capitals for OGG
             kind = path.suffix[1:].upper()
-            soundfile.write(file, noise(seconds, rate, channels), rate, format=kind)
+            seed = crc32(str(path).encode(errors="replace"))  # no two files are the same recording
+            soundfile.write(file, noise(seconds, rate, channels, seed), rate, format=kind)
         return path
 
     return write

@@ -13,9 +13,10 @@ from safetensors import safe_open
 
 import phonoscope
 from phonoscope.corpus.synth import write_synthetic
+from phonoscope.corpus.types import Corpus
 from phonoscope.errors import PanelError, PhonoscopeError, RunDirectoryError, SettingError
 from phonoscope.evaluation.separability import separability
-from phonoscope.experiment import run
+from phonoscope.experiment import _ipa, run
 from phonoscope.progress import Quiet
 from phonoscope.redrawing import redraw
 from phonoscope.results import Run
@@ -414,3 +415,8 @@ def test_a_report_is_drawn_again_from_the_files_alone(finished: Run, tmp_path: P
         redraw(out)
     with pytest.raises(RunDirectoryError, match="holds no run"):
         redraw(tmp_path)
+
+
+def test_a_corpus_says_what_its_phones_are_in_ipa() -> None:
+    assert _ipa(Corpus("c", (), ("th",), ipa={"th": "θ"})) == {"th": "θ"}
+    assert _ipa(Corpus("c", (), ("S",)))["S"] == "ʃ"

@@ -73,7 +73,7 @@ class TierError(CorpusError):
 class FormatError(CorpusError):
     """A file of alignments is broken: which file, where in it ("line 3"; "" for all of it), what, what to do."""
 
-    def __init__(self, path: Path, where: str, problem: str, todo: str) -> None:
+    def __init__(self, path: Path, where: str, problem: str, todo: str = "Correct the file, or remove it.") -> None:
         super().__init__(f"{path}{', ' if where else ''}{where}: {problem}. {todo}")
 
 

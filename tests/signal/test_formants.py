@@ -368,3 +368,18 @@ def test_real_french_vowels_lie_where_they_do(french_prompts: Path) -> None:
     assert all(0.9 < ratio < 1.45 for ratio in f2.values()), f2  # one of the two is a woman; back vowels are fronted
     ceiling = dict(tokens.select("speaker", "ceiling").unique().iter_rows())
     assert ceiling["june"] >= ceiling["tux"] + 500, "a woman and a man"
+
+
+def test_an_utterance_within_a_recording_is_measured_there(tmp_path: Path) -> None:
+    names = ("i", "a", "u", "E")
+    parts = [vowel(*VOWELS[name], HIGHER.get(name, USUAL)) for name in names]
+    other = vowel(*VOWELS["y"])
+    soundfile.write(tmp_path / "all.wav", np.column_stack([np.concatenate(parts), np.tile(other, 4)]), RATE)
+    utterances = tuple(
+        Utterance(name, "s", tmp_path / "all.wav", 0.2, (), start=0.2 * i, channel=0) for i, name in enumerate(names)
+    )
+    rows = [(i, name, "s", name, 0.0, 0.2) for i, name in enumerate(names)]
+    samples = pl.DataFrame(rows, schema=["sample", "utterance", "speaker", "phone", "start", "end"], orient="row")
+    found = measure_formants(Corpus("c", utterances, names), samples, names, ceilings=[5_000])
+    for name, f1, f2 in found.select("phone", "f1", "f2").iter_rows():
+        assert [f1, f2] == pytest.approx(VOWELS[name], rel=0.08)

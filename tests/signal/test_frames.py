@@ -228,3 +228,23 @@ def test_audio_that_can_not_be_read_is_named(corpus: Corpus, tmp_path: Path) -> 
     utterance = Utterance("u", first.speaker, broken, 0.5, first.segments)
     with pytest.raises(AudioError, match=r"broken\.wav"):
         read_frames(Corpus("c", (first, utterance), PHONES), SIGNAL, jobs=2)
+
+
+def test_utterances_within_a_recording_are_as_if_cut_out(tmp_path: Path) -> None:
+    """A recording at another rate with two channels; each utterance has one of them, or their mean."""
+    rate = 44_100
+    sound = np.random.default_rng(5).uniform(-0.3, 0.3, (3 * rate, 2))
+    soundfile.write(tmp_path / "long.flac", sound, rate)
+    at_16k = [load_audio(tmp_path / "long.flac", RATE, channel=channel) for channel in (0, 1, None)]
+    places = ((0.0, 1.0, 0), (1.0, 0.7, 1), (1.25, 1.5, None))
+    marked = (Segment("a", 0.1, 0.35), Segment("i", 0.4, 0.6))
+    utterances = []
+    for i, (start, duration, channel) in enumerate(places):
+        cut = at_16k[2 if channel is None else channel][round(start * RATE) : round((start + duration) * RATE)]
+        soundfile.write(tmp_path / f"{i}.wav", cut, RATE, subtype="FLOAT")
+        within = Utterance(f"u{i}", "s", tmp_path / "long.flac", duration, marked, start=start, channel=channel)
+        utterances.append((within, Utterance(f"u{i}", "s", tmp_path / f"{i}.wav", duration, marked)))
+    found, expected = (read_frames(Corpus("c", tuple(each), PHONES), SIGNAL) for each in zip(*utterances, strict=True))
+    np.testing.assert_array_equal(found.count, expected.count)
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    np.testing.assert_allclose(found.values, expected.values, atol=0.02)

@@ -71,7 +71,7 @@ class Segments(Sequence[Segment]):
 
     def __iter__(self) -> Iterator[Segment]:
         """Go through the segments."""
-        rows: list[tuple[float, float, int]] = self._rows.tolist()
+        rows: Any = self._rows.tolist()
         for start, end, phone in rows:
             yield Segment(self.phones[phone], start, end)
 

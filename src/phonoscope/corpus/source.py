@@ -47,6 +47,8 @@ class Spoken:
         Which of the recording's channels, counted from 0; None: the mean of all.
     part
         The part of the corpus that the utterance belongs to, where the corpus tells.
+    claimed
+        Seconds from where to where the file says that the recording goes; None where it does not say.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Spoken:
     end: float | None = None
     channel: int | None = None
     part: Part = ""
+    claimed: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +104,25 @@ class Tree(Protocol):
     root: Path
     files: tuple[Path, ...]
 
+    @property
+    def audio(self) -> tuple[Path, ...]:
+        """All recordings, below the root (of a file: below its folder) and below ``corpus.audio``."""
+
     def with_suffix(self, *suffixes: str) -> tuple[Path, ...]:
         """Return the files that have one of some suffixes, such as ".wav"; case does not count."""
 
     def id(self, path: Path) -> str:
         """Return a file's path below the root, without its suffix, in NFC, "/" between folders."""
 
+    def shown(self, path: Path) -> str:
+        """Return a file's path below the root, with its suffix, for lists in messages."""
+
     def audio_of(self, path: Path) -> Path | None:
         """Return the recording that belongs to a file of alignments, or None.
 
         Beside it, of the same name but for the suffix; else at the same place below ``corpus.audio``; else the only
-        recording in the corpus or below ``corpus.audio`` that has this name.
+        recording in the corpus or below ``corpus.audio`` that has this name, or of several the one with most of the
+        folders above it in common.
 
         Raises
         ------
@@ -122,7 +133,12 @@ class Tree(Protocol):
     def audio_named(self, name: str, beside: Path) -> Path | None:
         """Return the recording that a file of alignments calls `name`, with or without folder and suffix, or None.
 
-        As a path from the file's folder, from the root, from ``corpus.audio``; else the only recording with this stem.
+        As a path from the file's folder, from the root, from ``corpus.audio``; else by its name, as `audio_of` does.
+
+        Raises
+        ------
+        CorpusError
+            There are several.
         """
 
 
