@@ -9,7 +9,7 @@ from phonoscope.corpus.checking import EDGE, Folded, align
 from phonoscope.corpus.tree import as_text
 from phonoscope.corpus.types import Utterance
 from phonoscope.errors import AudioError, CorpusError, FormatError, SettingError
-from phonoscope.signal.audio import no_such_channel
+from phonoscope.signal.decoding import no_such_channel
 
 if TYPE_CHECKING:
     from pathlib import Path
