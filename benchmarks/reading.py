@@ -246,14 +246,15 @@ def page(found: Mapping[str, Any]) -> str:
             ),
             "## A hundred hours\n",
             (
-                f"Time, disk space and what memory there is grow with the frames, so that {_TARGET} hours, "
-                f"{share * largest['frames'] / 1e6:.0f} million frames, would take on this machine by the largest "
-                f"corpus above: the corpus {share * largest['corpus_s'] / 60:.1f} minutes and "
-                f"{share * (largest['corpus_mib'] or 0) / 1024:.2f} GiB, the features "
-                f"{share * largest['features_s'] / 60:.1f} minutes, {share * largest['frames'] * 160 / 1e9:.1f} GB "
-                f"of disk space and {share * largest['frames'] * 2 / 1e6:.0f} MB for the labels, while they are made "
-                "as much memory as in the table, whatever the length. (What was kept before, all three coefficients "
-                f"in memory with 8 bytes a label, is {share * largest['frames'] * 488 / 1e9:.0f} GB.)"
+                f"Time, disk space and the memory of the labels and segments grow with the frames. {_TARGET} hours are "
+                f"{share * largest['frames'] / 1e6:.0f} million of them; by the largest corpus above, they would take "
+                f"on this machine {share * largest['corpus_s'] / 60:.1f} minutes and "
+                f"{share * (largest['corpus_mib'] or 0) / 1024:.2f} GiB for the corpus; for the features "
+                f"{share * largest['features_s'] / 60:.1f} minutes, {share * largest['frames'] * 160 / 1e9:.1f} GB of "
+                f"disk space and {share * (largest['features_mib'] or 0) / 1024:.2f} GiB of memory, "
+                f"{(largest['features_mib'] or 0) * 2**20 / largest['frames']:.0f} bytes a frame. (All three "
+                f"coefficients in memory, with 8 bytes a label, would be {share * largest['frames'] * 488 / 1e9:.0f} "
+                "GB.)"
             ),
             "",
             "## Long recordings\n",

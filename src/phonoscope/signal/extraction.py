@@ -86,13 +86,12 @@ def extract(utterances: Sequence[Utterance], settings: SignalSettings, jobs: int
         pool.shutdown()
 
 
-def _recordings(utterances: Sequence[Utterance]) -> list[_Recording]:
-    found: dict[Path, _Recording] = {}
+def _recordings(utterances: Sequence[Utterance]) -> Iterator[_Recording]:
+    found: dict[Path, list[int]] = {}
     for i, utterance in enumerate(utterances):
-        recording = found.setdefault(utterance.audio, _Recording(utterance.audio, [], []))
-        recording.utterances.append(i)
-        recording.stretches.append(Stretch(utterance.start, utterance.duration, utterance.channel))
-    return list(found.values())
+        found.setdefault(utterance.audio, []).append(i)
+    for path, of in found.items():
+        yield _Recording(path, of, [Stretch(u.start, u.duration, u.channel) for u in (utterances[i] for i in of)])
 
 
 def _batches(recordings: Iterable[_Recording]) -> Iterator[list[_Recording]]:
