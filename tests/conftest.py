@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from zlib import crc32
 
 import numba
 import numpy as np
@@ -90,9 +91,9 @@ def write_grid() -> WriteGrid:
     return write
 
 
-def noise(seconds: float, rate: int, channels: int = 1) -> NDArray[np.float32]:
+def noise(seconds: float, rate: int, channels: int = 1, seed: int = 0) -> NDArray[np.float32]:
     shape = (round(seconds * rate), channels)
-    return np.random.default_rng(0).uniform(-0.5, 0.5, shape).astype(np.float32)
+    return np.random.default_rng(seed).uniform(-0.5, 0.5, shape).astype(np.float32)
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +102,8 @@ def write_audio() -> WriteAudio:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:  # by a handle: libsndfile refuses an extension in capitals for OGG
             kind = path.suffix[1:].upper()
-            soundfile.write(file, noise(seconds, rate, channels), rate, format=kind)
+            seed = crc32(str(path).encode(errors="replace"))  # no two files are the same recording
+            soundfile.write(file, noise(seconds, rate, channels, seed), rate, format=kind)
         return path
 
     return write
@@ -134,14 +136,13 @@ def make_frames() -> MakeFrames:
         spoken: Sequence[Spoken], phones: str, *, noise: float = 0.3, context: int = 2, seed: int = 0
     ) -> tuple[FrameTable, Corpus]:
         draws = np.random.default_rng(seed)
-        spectra = np.random.default_rng(0).standard_normal((len(phones) + 1, 22, 3))  # the last one is the pause's
-        values, labels, offset, count, rows, utterances = [], [], [], [], [], []
-        at = context
+        spectra = np.random.default_rng(0).standard_normal((len(phones) + 1, 22))  # the last one is the pause's
+        static, labels, offset, count, rows, utterances = [], [], [], [], [], []
+        at = 0
         for i, (speaker, split, stretches) in enumerate(spoken):
             said = [phones.find(phone) for phone, frames in stretches for _ in range(frames)]
-            frames_of = spectra[said] + noise * draws.standard_normal((len(said), 22, 3))
-            values += [frames_of[:1]] * context + [frames_of] + [frames_of[-1:]] * context
-            labels += [-1] * context + said + [-1] * context
+            static.append(spectra[said] + noise * draws.standard_normal((len(said), 22)))
+            labels += said
             offset.append(at)
             count.append(len(said))
             first, segments = 0, []
@@ -152,11 +153,13 @@ def make_frames() -> MakeFrames:
                     rows.append((i, phones.index(phone), start, end, at + first, at + first + frames))
                 first += frames
             utterances.append(Utterance(f"u{i}", speaker, Path(f"u{i}.wav"), first / 100, tuple(segments), split))
-            at += len(said) + 2 * context
+            at += len(said)
         columns = [np.array(column) for column in zip(*rows, strict=True)]
         table = FrameTable(
-            np.concatenate(values).astype(np.float32),
-            np.array(labels),
+            np.concatenate(static).astype(np.float32),
+            draws.standard_normal((2, 22, 3)).astype(np.float32),
+            np.arange(len(spoken), dtype=np.int32) % 2,
+            np.array(labels, np.int16),
             np.array(offset),
             np.array(count),
             context,

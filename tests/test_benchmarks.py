@@ -14,6 +14,7 @@ import oracles
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
+from features_beside import ARRAYS, LOOP, sides
 from measuring import OURS, Record, Side, in_turn, once
 from planted import CLASSES, planted
 from quality import kl_divergence, manhattan_cost, variance_kept
@@ -61,6 +62,13 @@ def test_the_criteria_are_the_papers() -> None:
     sums = next(criteria.cluster_sums(np.square(A), [labels]))
     assert block_ratio(A + np.eye(len(X)), labels, 4) == pytest.approx(criteria.block_ratio(sums, labels, 4))
     assert sigma(X) == pytest.approx(oracles.mouysset_sigma(X), rel=1e-5)
+
+
+@pytest.mark.parametrize(("name", "tolerance"), [(LOOP, 1e-5), (ARRAYS, 2e-3)])
+def test_others_features_are_the_same(name: str, tolerance: float) -> None:
+    samples = np.random.default_rng(0).uniform(-0.3, 0.3, 20_000).astype(np.float32)
+    ways = sides()
+    np.testing.assert_allclose(ways[name](samples), ways[OURS](samples), atol=tolerance)
 
 
 # --- the measures ---

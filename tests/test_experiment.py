@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tomllib
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import polars as pl
@@ -12,14 +13,18 @@ import pytest
 from safetensors import safe_open
 
 import phonoscope
+from phonoscope import experiment
 from phonoscope.corpus.synth import write_synthetic
+from phonoscope.corpus.types import Corpus
 from phonoscope.errors import PanelError, PhonoscopeError, RunDirectoryError, SettingError
 from phonoscope.evaluation.separability import separability
-from phonoscope.experiment import run
+from phonoscope.experiment import _ipa, run
 from phonoscope.progress import Quiet
 from phonoscope.redrawing import redraw
 from phonoscope.results import Run
 from phonoscope.settings import Settings, read_settings
+from phonoscope.signal import extraction
+from phonoscope.signal.frames import read_frames
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -325,6 +330,38 @@ def test_no_jobs_and_too_many_clusters_are_named(corpus: Path, tmp_path: Path, f
         run(corpus, out=tmp_path / "run", settings=settings)
 
 
+def test_features_of_a_large_corpus_lie_in_a_file_while_it_runs_and_are_found_again(
+    corpus: Path, tmp_path: Path, finished: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiment, "read_frames", partial(read_frames, memory=0))
+    out = tmp_path / "run"
+
+    def interrupted(*_: Any, **__: Any) -> NoReturn:  # noqa: ANN401
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(experiment, "train", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(corpus, out=out, settings=SMALL)
+    assert sorted(path.name for path in (out / "features").iterdir()) == ["index.npz", "static.f32"]
+    said: list[str] = []
+
+    class Listener(Quiet):
+        def say(self, text: str) -> None:
+            said.append(text)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(extraction, "recording_features", lambda *_: pytest.fail("audio was read twice"))
+        result = run(corpus, out=out, settings=SMALL, progress=Listener())
+    assert f"features: as {out / 'features'} holds them" in said
+    assert not (out / "features").exists()
+    # the numbers are those of features in memory
+    assert result.training.drop("seconds").equals(finished.training.drop("seconds"))
+    assert result.panel.equals(finished.panel)
+    for layer in ("raw", "D3"):
+        np.testing.assert_array_equal(result.activations(layer), finished.activations(layer))
+
+
 def test_the_mean_over_the_segment_is_a_setting(corpus: Path, tmp_path: Path) -> None:
     settings = SMALL.changed({"probing.frame": "mean", "recogniser.max_epochs": 1, "probing.correct_only": True})
     result = run(corpus, out=tmp_path / "run", settings=settings)
@@ -414,3 +451,8 @@ def test_a_report_is_drawn_again_from_the_files_alone(finished: Run, tmp_path: P
         redraw(out)
     with pytest.raises(RunDirectoryError, match="holds no run"):
         redraw(tmp_path)
+
+
+def test_a_corpus_says_what_its_phones_are_in_ipa() -> None:
+    assert _ipa(Corpus("c", (), ("th",), ipa={"th": "θ"})) == {"th": "θ"}
+    assert _ipa(Corpus("c", (), ("S",)))["S"] == "ʃ"

@@ -109,7 +109,7 @@ def run(
     Parameters
     ----------
     corpus
-        Folder of audio files, each with a TextGrid beside it; without one, the built-in synthetic French.
+        Folder of audio with its alignments, or a file of alignments; without one, the built-in synthetic French.
     out
         Folder for the results; one that holds an interrupted run with the same settings is gone on with.
     preset

@@ -7,7 +7,7 @@ a fault of phonoscope's own. A caller of the Python API catches `PhonoscopeError
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 
 class PhonoscopeError(Exception):
     """What the user gave can not be used; the message is one clear sentence and what to do."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Say how an error comes back from another process: by its message, not by what the message was made of."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[PhonoscopeError], args: tuple[Any, ...], state: dict[str, Any]) -> PhonoscopeError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class SettingError(PhonoscopeError):
@@ -43,10 +54,12 @@ class TextGridError(CorpusError):
 
 
 class AudioError(CorpusError):
-    """An audio file is empty, cut short or not audio."""
+    """An audio file is empty, cut short or not audio, or not what its alignment says."""
 
-    def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(f"{path}: {problem}. Replace the file, or remove it together with its TextGrid.")
+    def __init__(
+        self, path: Path, problem: str, todo: str = "Replace the file, or remove it together with its alignment."
+    ) -> None:
+        super().__init__(f"{path}: {problem}. {todo}")
 
 
 class TierError(CorpusError):
@@ -57,20 +70,30 @@ class TierError(CorpusError):
         super().__init__(f"{path}: {problem}; the file's tiers: {there}. Name the phones' tier by --corpus.tier NAME.")
 
 
+class FormatError(CorpusError):
+    """A file of alignments is broken: which file, where in it ("line 3"; "" for all of it), what, what to do."""
+
+    def __init__(self, path: Path, where: str, problem: str, todo: str = "Correct the file, or remove it.") -> None:
+        super().__init__(f"{path}{', ' if where else ''}{where}: {problem}. {todo}")
+
+
 class IntervalError(CorpusError):
-    """An interval of the phones tier does not fit; `time` is where it starts, in seconds."""
+    """An interval does not fit; `where` says what in the file it is in, `time` where it starts, in seconds."""
 
     todo = "Correct it in Praat, or remove the file together with its audio."
+    todo_elsewhere = "Correct the alignment, or remove it together with its audio."
 
-    def __init__(self, path: Path, tier: str, time: float, label: str, problem: str) -> None:
-        where = f"{path}, tier {tier!r} at {time:.3f} s"
-        super().__init__(f"{where}: the interval {label!r} {problem}. {self.todo}")
+    def __init__(self, path: Path, where: str, time: float, label: str, problem: str) -> None:
+        place = f"{path}, {where} at {time:.3f} s" if where else f"{path} at {time:.3f} s"
+        todo = self.todo if path.suffix.casefold() == ".textgrid" else self.todo_elsewhere
+        super().__init__(f"{place}: the interval {label!r} {problem}. {todo}")
 
 
 class OutsideAudioError(IntervalError):
     """A phone lies before the start or after the end of the audio."""
 
     todo = "Make sure that this TextGrid belongs to this audio and that the audio is whole."
+    todo_elsewhere = "Make sure that this alignment belongs to this audio and that the audio is whole."
 
 
 class OverlapError(IntervalError):
@@ -109,6 +132,10 @@ class SplitError(CorpusError):
     """A corpus can not be parted into training and validation speech in the way that was asked for."""
 
 
+class LeakageError(SplitError):
+    """The same speech would be trained on and validated on."""
+
+
 class EspeakError(PhonoscopeError):
     """espeak-ng, which speaks the built-in corpus, does not work here."""
 
@@ -123,6 +150,16 @@ class OutputFolderError(PhonoscopeError):
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(f"{path}: {problem}. Name another folder.")
+
+
+class FeaturesFileError(PhonoscopeError):
+    """The file of a large corpus's features can not be written; `size` is what it needs, in bytes."""
+
+    def __init__(self, folder: Path, size: int, problem: str) -> None:
+        super().__init__(
+            f"{folder}: the features of this corpus need {size / 1e9:.1f} GB of disk space there while the run lasts, "
+            f"and can not be kept: {problem}. Make room, or name a folder on another disk."
+        )
 
 
 class PanelError(PhonoscopeError):

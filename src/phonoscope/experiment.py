@@ -32,12 +32,16 @@ from phonoscope.rundir import claim, clear, record
 from phonoscope.settings import Settings
 from phonoscope.signal.formants import PraatMissingError, measure_formants
 from phonoscope.signal.frames import FrameTable, read_frames
+from phonoscope.signal.keeping import forget_features
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
 BUILT_IN = "built-in"
+_FEATURES = "features"  # a large corpus's; they go when the panel's activations are there
 
 
 def run(
@@ -93,6 +97,11 @@ def _name(corpus: Corpus | Path | str | None) -> str:
     return corpus.name if isinstance(corpus, Corpus) else str(Path(corpus).resolve())
 
 
+def _ipa(corpus: Corpus) -> Mapping[str, str]:
+    """Return the IPA signs of a corpus's phones; SAMPA's for French if nobody said what the phones are."""
+    return corpus.ipa or french().ipa
+
+
 @dataclass(frozen=True)
 class _Stages:
     """The stages of one run; each is skipped if its files are there, as files are written whole or not at all."""
@@ -115,6 +124,7 @@ class _Stages:
             self._keep_corpus(corpus)
             forget(result)
             self._probe(corpus)
+        forget_features(self.out / _FEATURES)
         analyse(result, self.settings, self.progress)
         interpret(result, self.settings, self.progress)
         self.progress.say("report")
@@ -126,7 +136,7 @@ class _Stages:
         elif source is None:
             corpus = built_in_corpus(self.settings, jobs=self.jobs, progress=self.progress)
         else:
-            corpus = read_corpus(Path(source), self.settings, progress=self.progress)
+            corpus = read_corpus(Path(source), self.settings, jobs=self.jobs, progress=self.progress)
         for line in describe_corpus(corpus):
             self.progress.say(line)
         for warning in corpus.warnings:
@@ -148,7 +158,8 @@ class _Stages:
         write_frame(labels_table(corpus), self.out / "labels.csv")
 
     def _probe(self, corpus: Corpus) -> None:
-        frames = read_frames(corpus, self.settings.signal, jobs=self.jobs, progress=self.progress)
+        signal = self.settings.signal
+        frames = read_frames(corpus, signal, jobs=self.jobs, progress=self.progress, folder=self.out / _FEATURES)
         model = self._recogniser(frames, corpus)
 
         def predictor(rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -159,7 +170,7 @@ class _Stages:
         write_activations(model, frames, panel, self.out / "activations", progress=self.progress)
         warnings += self._measure_formants(corpus, panel)
         write_text(self.out / "warnings.txt", "".join(f"{' '.join(warning.split())}\n" for warning in warnings))
-        ipa = french().ipa
+        ipa = _ipa(corpus)
         counts = panel.counts.with_columns(pl.col("phone").replace_strict(ipa, default=pl.col("phone")).alias("ipa"))
         write_frame(counts.select("phone", "ipa", pl.exclude("phone", "ipa")), self.out / "panel.csv")
         write_frame(panel.samples, self.out / "panel.parquet")
@@ -182,7 +193,8 @@ class _Stages:
         """Write the oral vowels' F1 and F2; return what is to be warned of."""
         path = self.out / "formants.csv"
         path.unlink(missing_ok=True)
-        vowels = [phone for phone in panel.phones if legend_group(french().ipa.get(phone, phone)) == "oral vowel"]
+        ipa = _ipa(corpus)
+        vowels = [phone for phone in panel.phones if legend_group(ipa.get(phone, phone)) == "oral vowel"]
         if not vowels:
             return []
         try:

@@ -20,18 +20,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CorpusSettings(Checked):
-    """How a folder of audio and TextGrids is read."""
+    """How a corpus of aligned speech is read."""
 
+    format: Literal["auto", "textgrid", "timit", "ctm", "lab", "sppas", "emu", "lhotse", "table"] = setting(
+        "auto", "how the alignments are kept; auto: found by looking"
+    )
+    audio: str = setting("", "folder of the audio, where it is not beside the alignments")
+    phones: str = setting(
+        "auto",
+        "the phones that are told apart: french, timit39, timit48, timit61, arpabet, ipa, or own (the labels as they "
+        "stand); auto: by the format and the labels",
+    )
+    folding: str = setting("", "CSV file of columns label and phone: what the labels stand for")
     tier: str = setting("", "name of the tier that holds the phones; empty: found by its usual names")
     speaker: str = setting(
         "",
         "pattern (regular expression with one group) that finds the speaker in a file's path; empty: its folder",
     )
-    split: Literal["auto", "utterance", "speaker", "folder"] = setting(
+    split: Literal["auto", "utterance", "speaker", "folder", "corpus", "lists"] = setting(
         "auto",
-        "what is held out for validation: utterances, speakers, or what lies in a top folder named validation or dev "
-        "(auto: that folder if there is one beside a train folder, else utterances)",
+        "what is held out for validation: utterances, speakers, what lies in a top folder named validation or dev, "
+        "what the corpus itself names so, or lists (auto: lists if given, else the corpus's own parts or folders if "
+        "there are, else utterances)",
     )
+    train_list: str = setting("", "file of the utterances to train on, an id a line")
+    validation_list: str = setting("", "file of the utterances held out for validation, an id a line")
     validation: float = setting(0.1, "share of the speech that is held out for validation", low=0.01, high=0.9)
 
 

@@ -1,99 +1,81 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonoscope.corpus.checking import EDGE, ROUNDING, align, phones_tier
-from phonoscope.corpus.textgrid import Interval, IntervalTier, PointTier, TextGrid
+from phonoscope.corpus.checking import EDGE, ROUNDING, Folded, _mended, align, fold_all, tally
+from phonoscope.corpus.gathering import ROW
 from phonoscope.corpus.types import Segment
-from phonoscope.errors import EmptyIntervalError, IntervalError, OutsideAudioError, OverlapError, TierError
+from phonoscope.errors import EmptyIntervalError, IntervalError, OutsideAudioError, OverlapError
 from phonoscope.phones.inventory import french, french_folding
 
 PATH = Path("x.TextGrid")
 
 
-def grid(*names: str) -> TextGrid:
-    return TextGrid(0.0, 1.0, tuple(IntervalTier(name, ()) for name in names))
+LABELS = ("a", "p", "@", "", "zzz", "sil", "ʁ")
+
+
+def folded() -> Folded:
+    return fold_all(LABELS, french().phones, french_folding())
 
 
 def aligned(*intervals: tuple[float, float, str], duration: float = 1.0) -> tuple[Segment, ...]:
-    tier = IntervalTier("phones", tuple(Interval(*i) for i in intervals))
-    return align(PATH, tier, duration, french_folding()).segments
+    rows = np.array([(start, end, LABELS.index(label)) for start, end, label in intervals], ROW)
+    return tuple(align(PATH, "tier 'phones'", rows, duration, folded()))
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "phones",
-        "Phones",
-        " PHONES ",
-        "phone",
-        "phonemes",
-        "phoneme",
-        "PhonAlign",
-        "MAU",
-        "segments",
-        "phon",
-        "Anna - phones",
-    ],
+def test_labels_become_phones_and_gaps() -> None:
+    labels = ["", "a", "@", "zzz", "a", "@", "sil", "ʁ"]
+    result = aligned(*((i / 10, (i + 1) / 10, label) for i, label in enumerate(labels)))
+    assert [s.phone for s in result] == ["a", "2", "a", "2", "R"]
+    assert result[1] == Segment("2", 0.2, 0.3)
+
+
+def test_what_became_of_the_labels() -> None:
+    others, left_over = tally(folded(), [3, 0, 2, 9, 1, 4, 5])
+    assert others == {("@", "2"): 2, ("ʁ", "R"): 5}
+    assert left_over == {"zzz": 1}
+    assert tally(folded(), [0] * 7) == ({}, {})
+
+
+@given(
+    st.lists(
+        st.tuples(*[st.floats(-0.03, 1.03) | st.sampled_from([-EDGE, 0.0, 1.0, 1.0 + EDGE])] * 2, st.integers(0, 6)),
+        max_size=6,
+    ).map(sorted),
+    st.booleans(),
 )
-def test_usual_names(name: str) -> None:
-    assert phones_tier(PATH, grid("words", name, "notes")).name == name
+def test_the_quick_way_is_the_careful_one(intervals: list[tuple[float, float, int]], touching: bool) -> None:  # noqa: FBT001
+    if touching:
+        intervals = [
+            (start, after[0], label) for (start, _, label), after in itertools.pairwise([*intervals, (1.2, 1.2, 0)])
+        ]
+    rows = np.array(intervals, ROW)
+    try:
+        starts, ends = _mended(PATH, "", rows, 1.0, folded())
+    except IntervalError as error:
+        with pytest.raises(type(error), match=re.escape(str(error))):
+            align(PATH, "", rows, 1.0, folded())
+        return
+    phones = folded().codes[rows["label"]] >= 0
+    found = align(PATH, "", rows, 1.0, folded())
+    assert found.starts.tolist() == starts[phones].tolist()
+    assert found.ends.tolist() == ends[phones].tolist()
 
 
-def test_the_first_usual_name_wins_whatever_the_order_of_the_tiers() -> None:
-    assert phones_tier(PATH, grid("MAU", "words", "phones")).name == "phones"
-
-
-def test_a_name_that_is_given() -> None:
-    assert phones_tier(PATH, grid("phones", "mine"), "Mine").name == "mine"
-    assert phones_tier(PATH, grid("mine", "Mine"), "Mine").name == "Mine"
-
-
-@pytest.mark.parametrize(
-    ("tiers", "name", "problem"),
-    [
-        (
-            grid("words", "été"),
-            "",
-            "no tier has one of the usual names of a tier of phones; the file's tiers: 'words', 'été'.",
-        ),
-        (grid(), "", "the file's tiers: none."),
-        (grid("phones"), "mine", "there is no tier 'mine'; the file's tiers: 'phones'."),
-        (grid("A - phones", "B - phones"), "", "2 tiers could hold the phones"),
-        (grid("mine", "mine"), "mine", "2 tiers could hold the phones"),
-        (
-            TextGrid(0, 1, (PointTier("phones", ()),)),
-            "",
-            "the tier 'phones' holds points, but phones are intervals",
-        ),
-        (TextGrid(0, 1, (PointTier("mine", ()),)), "mine", "the tier 'mine' holds points"),
-    ],
-)
-def test_no_tier_of_phones(tiers: TextGrid, name: str, problem: str) -> None:
-    with pytest.raises(TierError) as caught:
-        phones_tier(PATH, tiers, name)
-    assert str(caught.value).startswith("x.TextGrid: ")
-    assert problem in str(caught.value)
-    assert str(caught.value).endswith("Name the phones' tier by --corpus.tier NAME.")
-
-
-def test_labels_become_phones_gaps_and_counts() -> None:
-    tier = IntervalTier(
-        "phones",
-        tuple(
-            Interval(i / 10, (i + 1) / 10, label) for i, label in enumerate(["", "a", "@", "zzz", "a", "@", "sil", "ʁ"])
-        ),
+def test_files_other_than_textgrids_are_not_corrected_in_praat() -> None:
+    error = OverlapError(Path("x.ctm"), "line 3", 0.5, "a", "overlaps")
+    assert str(error) == (
+        "x.ctm, line 3 at 0.500 s: the interval 'a' overlaps. "
+        "Correct the alignment, or remove it together with its audio."
     )
-    result = align(PATH, tier, 1.0, french_folding())
-    assert [s.phone for s in result.segments] == ["a", "2", "a", "2", "R"]
-    assert result.segments[1] == Segment("2", 0.2, 0.3)
-    assert result.folded == {("@", "2"): 2, ("ʁ", "R"): 1}
-    assert result.left_over == {"zzz": 1}
+    assert str(OverlapError(Path("x.TextGrid"), "", 0.5, "a", "overlaps")).startswith("x.TextGrid at 0.500 s: the")
 
 
 def test_what_rounding_gives_is_clipped() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,13 @@ from hypothesis import strategies as st
 
 from phonoscope.corpus.splitting import split
 from phonoscope.corpus.types import Segment, Utterance
-from phonoscope.errors import SplitError
+from phonoscope.errors import LeakageError, SplitError
 from phonoscope.settings import CorpusSettings
 
 if TYPE_CHECKING:
     import random
+
+    from phonoscope.corpus.source import Part
 
 
 def utterance(key: str, speaker: str = "s", seconds: float = 1.0) -> Utterance:
@@ -138,3 +141,210 @@ def test_a_folder_without_speech() -> None:
     utterances = [utterance("train/1"), utterance("dev/1", seconds=0)]
     with pytest.raises(SplitError, match="the validation part would hold no speech"):
         split(utterances, CorpusSettings(), 0)
+
+
+# --- recordings are never on both sides ---
+
+
+def within(audio: str, n: int, speaker: str = "s", seconds: float = 1.0) -> Utterance:
+    return replace(utterance(f"{audio}-{n}", speaker, seconds), audio=Path(audio), start=2.0 * n, duration=seconds or 1)
+
+
+def sides(parted: tuple[Utterance, ...]) -> list[set[Path]]:
+    return [{u.audio for u in parted if u.split == part} for part in ("train", "validation")]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.sampled_from("abc"), st.sampled_from([0.0, 0.5, 2.0])), min_size=2),
+    st.sampled_from(["utterance", "speaker", "auto"]),
+    st.floats(0.01, 0.9),
+    st.integers(0, 100),
+    st.randoms(),
+)
+def test_drawn_parts_never_share_a_recording(
+    said: list[tuple[int, str, float]], mode: str, share: float, seed: int, rng: random.Random
+) -> None:
+    utterances = [within(f"r{of}", n, speaker, seconds) for n, (of, speaker, seconds) in enumerate(said)]
+    settings = CorpusSettings(split=mode, validation=share)  # type: ignore[arg-type]
+    spoken = {u.audio for u in utterances if u.segments}
+    try:
+        parted = split(utterances, settings, seed)
+    except SplitError:
+        assert mode == "speaker" or len(spoken) < 2
+        return
+    if len(spoken) > 1:
+        train, validation = sides(parted)
+        assert not train & validation
+    else:
+        assert mode == "utterance"
+    if mode == "speaker":
+        speakers = [{u.speaker for u in parted if u.split == part} for part in ("train", "validation")]
+        assert not speakers[0] & speakers[1]
+    assert [u.id for u in parted] == [u.id for u in utterances]
+    assert held_out(split(rng.sample(utterances, len(utterances)), settings, seed)) == held_out(parted)
+
+
+def test_speakers_who_talk_with_each_other_stay_together() -> None:
+    utterances = [within(f"r{i}", j, "ab"[j] if i < 3 else "cd"[j]) for i in range(6) for j in range(2)]
+    for seed in range(6):
+        train, validation = sides(split(utterances, CorpusSettings(split="speaker"), seed))
+        assert {len(train), len(validation)} == {3}
+    linked = [*utterances, within("r9", 0, "a"), within("r9", 1, "c")]
+    with pytest.raises(SplitError, match="the 4 speakers are heard in the same recordings"):
+        split(linked, CorpusSettings(split="speaker"), 0)
+
+
+def test_one_recording_is_parted_only_if_asked_for() -> None:
+    utterances = [within("r", n) for n in range(20)]
+    with pytest.raises(SplitError, match=r"all speech is in one recording, r: .* by --corpus\.split utterance"):
+        split(utterances, CorpusSettings(), 0)
+    told: list[str] = []
+    parted = split(utterances, CorpusSettings(split="utterance"), 0, warn=told.append)
+    assert held_out(parted) == {"r-18", "r-19"}
+    assert told == [
+        "training and validation speech are of one recording: its last part was held out, and scores flatter."
+    ]
+
+
+def test_what_goes_on_into_the_last_part_is_left_out() -> None:
+    utterances = [within("r", n) for n in range(20)]
+    asked = CorpusSettings(split="utterance")
+    utterances[3] = replace(utterances[3], duration=30.0)  # another channel's, until 36 s, where the last part starts
+    assert len(split(utterances, asked, 0)) == 20
+    utterances[3] = replace(utterances[3], duration=30.5)
+    told: list[str] = []
+    parted = split(utterances, asked, 0, warn=told.append)
+    assert held_out(parted) == {"r-18", "r-19"}
+    assert {u.id for u in parted} == {u.id for u in utterances} - {"r-3"}
+    assert told[1:] == ["1 utterance belongs to neither part, and was left out."]
+    with pytest.raises(SplitError, match="the only recording can not be parted, as its utterances overlap"):
+        split([replace(u, duration=100.0) for u in utterances], asked, 0)
+
+
+def test_a_recording_under_two_names_stays_on_one_side(tmp_path: Path) -> None:
+    made = []
+    for i in range(20):
+        path = tmp_path / f"{i}.wav"
+        path.write_bytes(b"%d" % (i // 2))
+        made.append(replace(utterance(str(i)), audio=path))
+    told: list[str] = []
+    chosen = held_out(split(made, CorpusSettings(), 0, warn=told.append))
+    assert len(chosen) == 2
+    assert len({int(key) // 2 for key in chosen}) == 1
+    (warning,) = told
+    assert warning.startswith("10 recordings there under another name too, and kept on the same side: ")
+    assert warning.endswith(": 1 (the same as 0), 11 (the same as 10), 13 (the same as 12), ….")
+
+
+@pytest.mark.parametrize("how", ["symlink", "hard link", "copy", "same"])
+@pytest.mark.parametrize("mode", ["folder", "corpus", "lists"])
+def test_leakage_is_refused(tmp_path: Path, how: str, mode: str) -> None:
+    one, two = tmp_path / "train/1.wav", tmp_path / "dev/2.wav"
+    for path in (one, two):
+        path.parent.mkdir()
+    one.write_bytes(b"sound")
+    if how == "symlink":
+        two.symlink_to(one)
+    elif how == "hard link":
+        two.hardlink_to(one)
+    elif how == "copy":
+        two.write_bytes(b"sound")
+    else:
+        two = one
+    made = [replace(utterance("train/1"), audio=one), replace(utterance("dev/2"), audio=two), utterance("train/3")]
+    parts: dict[str, Part] = {u.id: "validation" if u.id == "dev/2" else "train" for u in made}
+    (tmp_path / "v.txt").write_text("dev/2\n")
+    held = str(tmp_path / "v.txt") if mode == "lists" else ""
+    with pytest.raises(LeakageError) as caught:
+        split(made, CorpusSettings(split=mode, validation_list=held), 0, parts)  # type: ignore[arg-type]
+    words = "is on" if how == "same" else f"holds the same recording as {two}, which is on"
+    assert str(caught.value).startswith(
+        f"{one} {words} both sides, as 'train/1' for training and as 'dev/2' for validation. "
+    )
+    assert f"corpus.split = {mode}" in str(caught.value)
+
+
+# --- what the corpus or the user says ---
+
+
+def test_the_corpuss_own_parts_go_before_folders() -> None:
+    utterances = [utterance(key) for key in ("train/1", "train/2", "dev/3")]
+    own: dict[str, Part] = {"train/1": "validation", "train/2": "train", "dev/3": ""}
+    told: list[str] = []
+    parted = split(utterances, CorpusSettings(), 0, own, told.append)
+    assert [(u.id, u.split) for u in parted] == [("train/1", "validation"), ("train/2", "train")]
+    assert told == ["1 utterance belongs to neither part, and was left out."]
+    assert held_out(split(utterances, CorpusSettings(split="folder"), 0, own)) == {"dev/3"}
+    one_part: dict[str, Part] = dict.fromkeys(own, "train")
+    assert held_out(split(utterances, CorpusSettings(), 0, one_part)) == {"dev/3"}
+    with pytest.raises(SplitError, match="the validation part would hold no speech"):
+        split(utterances, CorpusSettings(split="corpus"), 0, one_part)
+    with pytest.raises(SplitError, match="this corpus does not name its parts"):
+        split(utterances, CorpusSettings(split="corpus"), 0)
+
+
+def lists(folder: Path, train: str | None, validation: str | None, **more: str) -> CorpusSettings:
+    given = {}
+    for name, text in (("train_list", train), ("validation_list", validation)):
+        if text is not None:
+            path = folder / f"{name}.txt"
+            path.write_bytes(text.encode())
+            given[name] = str(path)
+    return CorpusSettings(**given, **more)  # type: ignore[arg-type]
+
+
+def test_lists(tmp_path: Path) -> None:
+    utterances = [utterance(key) for key in ("a/1", "a/2", "b/é", "b/x y")]
+    told: list[str] = []
+    parted = split(utterances, lists(tmp_path, "\ufeffa/1\r\n\n  b/x y \n", "b/e\u0301"), 0, warn=told.append)
+    assert [(u.id, u.split) for u in parted] == [("a/1", "train"), ("b/é", "validation"), ("b/x y", "train")]
+    assert told == ["1 utterance belongs to neither part, and was left out."]
+    assert held_out(split(utterances, lists(tmp_path, None, "a/1"), 0)) == {"a/1"}
+    assert held_out(split(utterances, lists(tmp_path, "a/1", None, split="lists"), 0)) == {"a/2", "b/é", "b/x y"}
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "mode", "kind", "problem"),
+    [
+        (
+            "a/1\na/2",
+            "b/1\n\na/2",
+            "auto",
+            LeakageError,
+            r"'a/2' is in both lists \(.*train_list\.txt, line 2, and .*, l",
+        ),
+        (
+            "a/1.wav",
+            "b/1",
+            "auto",
+            SplitError,
+            r"train_list\.txt, line 1: the corpus has no utterance 'a/1\.wav'; the nea",
+        ),
+        (
+            "a/1\nc/1\nc/2",
+            "b/1",
+            "auto",
+            SplitError,
+            r"line 2: .* no utterance 'c/1'; the nearest is '.*', and so for 1 more",
+        ),
+        ("", "b/1", "auto", SplitError, "this list is empty"),
+        (None, None, "lists", SplitError, "no list is given"),
+        ("a/1", "b/1", "speaker", SplitError, "corpus.split = speaker, but a list is given too"),
+        (None, "a/1\na/2\nb/1", "auto", SplitError, "the train part would hold no speech"),
+    ],
+)
+def test_lists_that_can_not_be(
+    tmp_path: Path, train: str | None, validation: str | None, mode: str, kind: type[SplitError], problem: str
+) -> None:
+    utterances = [utterance(key) for key in ("a/1", "a/2", "b/1")]
+    with pytest.raises(kind, match=problem):
+        split(utterances, lists(tmp_path, train, validation, split=mode), 0)
+
+
+def test_lists_that_can_not_be_read(tmp_path: Path) -> None:
+    utterances = [utterance("a"), utterance("b")]
+    with pytest.raises(SplitError, match=r"corpus\.train_list: .*gone can not be read \(No such file or directory\)"):
+        split(utterances, CorpusSettings(train_list=str(tmp_path / "gone")), 0)
+    (tmp_path / "x").write_bytes(b"a\n\xe9")
+    with pytest.raises(SplitError, match="x, byte 2: this is not UTF-8"):
+        split(utterances, CorpusSettings(validation_list=str(tmp_path / "x")), 0)

@@ -48,8 +48,7 @@ def model() -> PaperCNN:
 
 def by_hand(model: PaperCNN, frames: FrameTable, row: int) -> dict[str, NDArray[np.float32]]:
     i = int(np.flatnonzero(frames.offset <= row)[-1])
-    own = frames.values[frames.offset[i] : frames.offset[i] + frames.count[i]]
-    window = oracles.window(own, int(row - frames.offset[i]), 2).transpose(2, 0, 1)[None]
+    window = oracles.window(frames.features(i), int(row - frames.offset[i]), 2).transpose(2, 0, 1)[None]
     with torch.inference_mode():
         found = model.layers(torch.from_numpy(window.astype(np.float32)))
     return {name: found[name].flatten().numpy() for name in LAYERS}

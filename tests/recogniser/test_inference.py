@@ -9,7 +9,7 @@ import torch
 import oracles
 from phonoscope.recogniser import inference
 from phonoscope.recogniser.cnn import PaperCNN, build_cnn
-from phonoscope.recogniser.inference import Windows, predict, resolve_precision
+from phonoscope.recogniser.inference import network_input, predict, resolve_precision
 from phonoscope.settings import SignalSettings
 
 if TYPE_CHECKING:
@@ -37,9 +37,11 @@ def model() -> PaperCNN:
 def by_hand(frames: FrameTable, row: int) -> NDArray[np.float64]:
     """One window, coefficients × time × mel, from the frames of its utterance alone."""
     i = int(np.flatnonzero(frames.offset <= row)[-1])
-    first = frames.offset[i]
-    own = frames.values[first : first + frames.count[i]]
-    return oracles.window(own, int(row - first), frames.context).transpose(2, 0, 1).astype(np.float64)
+    return (
+        oracles.window(frames.features(i), int(row - frames.offset[i]), frames.context)
+        .transpose(2, 0, 1)
+        .astype(np.float64)
+    )
 
 
 def all_rows(frames: FrameTable) -> NDArray[np.int64]:
@@ -48,7 +50,7 @@ def all_rows(frames: FrameTable) -> NDArray[np.int64]:
 
 def test_windows_equal_hand_gathered_ones(frames: FrameTable) -> None:
     rows = all_rows(frames)[::-1].copy()
-    found = Windows(frames)(torch.from_numpy(rows))
+    found = network_input(frames, rows)
     assert found.shape == (27, 3, 5, 22)
     assert found.is_contiguous(memory_format=torch.channels_last)
     for window, row in zip(found, rows, strict=True):

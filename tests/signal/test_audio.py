@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 import struct
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +14,10 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from phonoscope.errors import AudioError
+from phonoscope.errors import AudioError, BrokenFilesError, TextGridError
 from phonoscope.signal.audio import AudioInfo, audio_info, load_audio
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 RATE = 16_000
@@ -128,7 +128,7 @@ def refused(path: Path, problem: str, *, by_header: bool = True) -> None:
         with pytest.raises(AudioError, match=problem) as caught:
             call()
         assert str(caught.value).startswith(f"{path}: ")
-        assert str(caught.value).endswith("Replace the file, or remove it together with its TextGrid.")
+        assert str(caught.value).endswith("Replace the file, or remove it together with its alignment.")
 
 
 def test_what_can_not_be_audio(tmp_path: Path) -> None:
@@ -186,3 +186,112 @@ def test_mutated_files_are_read_or_refused(
             call(path)
         except AudioError as error:
             assert str(error).startswith(f"{path}: ")  # noqa: PT017 (no error is right too)
+
+
+# --- stretches and channels ---
+
+
+def speechlike(seconds: float, channels: int = 1, rate: int = RATE) -> NDArray[np.float32]:
+    shape = (round(seconds * rate), channels)
+    return (0.3 * np.random.default_rng(1).standard_normal(shape).cumsum(axis=0) % 1.0 - 0.5).astype(np.float32)
+
+
+@pytest.mark.parametrize("form", ["WAV", "FLAC", "OGG", "AIFF", "AU", "NIST", "MP3"])
+@pytest.mark.parametrize("source_rate", [16_000, 44_100, 8_000])
+def test_a_stretch_is_what_the_whole_file_has_there(tmp_path: Path, form: str, source_rate: int) -> None:
+    samples = speechlike(4.0, 1, source_rate)
+    path = put(
+        tmp_path / "x.audio", encoded(samples, form, rate=source_rate, subtype=None if form != "NIST" else "PCM_16")
+    )
+    whole = load_audio(path, RATE)
+    for start, duration in ((0.0, 1.0), (1.2345, 0.777), (3.5, 0.5), (2.0, None), (3.9, 5.0)):
+        first = round(start * RATE)
+        last = len(whole) if duration is None else min(round((start + duration) * RATE), len(whole))
+        found = load_audio(path, RATE, start=start, duration=duration)
+        assert len(found) == last - first
+        loose = 2e-2 if form in {"OGG", "MP3"} else 2e-4  # the filter of soxr has a dither of its own
+        np.testing.assert_allclose(found, whole[first:last], atol=loose)
+
+
+@given(st.floats(0, 1.9), st.floats(0, 3), st.sampled_from([8_000, 11_025, 16_000, 22_050, 48_000]))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+def test_neighbouring_stretches_join(tmp_path: Path, middle: float, end: float, source_rate: int) -> None:
+    path = tmp_path / f"{source_rate}.flac"
+    if not path.exists():
+        put(path, encoded(speechlike(2.0, 1, source_rate), "FLAC", rate=source_rate))
+    end = middle + end
+    both = load_audio(path, RATE, duration=end)
+    parts = [load_audio(path, RATE, duration=middle), load_audio(path, RATE, start=middle, duration=end - middle)]
+    if middle == 0:
+        parts = parts[1:]  # a stretch without a duration has one sample
+    assert abs(len(np.concatenate(parts)) - len(both)) <= 1
+    n = min(len(both), sum(map(len, parts)))
+    if middle > 1 / source_rate:
+        np.testing.assert_allclose(np.concatenate(parts)[:n], both[:n], atol=2e-4)
+
+
+def test_only_the_stretch_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = put(tmp_path / "long.flac", encoded(speechlike(60.0), "FLAC"))
+    read: list[int] = []
+    usual = soundfile.SoundFile.read
+
+    def counting(self: soundfile.SoundFile, frames: int, **how: object) -> object:
+        read.append(frames)
+        return usual(self, frames, **how)
+
+    monkeypatch.setattr(soundfile.SoundFile, "read", counting)
+    assert len(load_audio(path, RATE, start=50.0, duration=1.5)) == 24_000
+    assert sum(read) <= 24_000
+
+
+def test_a_stretch_of_a_file_whose_length_is_open(tmp_path: Path) -> None:
+    content = bytearray(encoded(ramp(100_000), "FLAC"))
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    path = put(tmp_path / "x.flac", bytes(content))
+    np.testing.assert_array_equal(
+        load_audio(path, RATE, start=2.0, duration=1.0), load_audio(path, RATE)[32_000:48_000]
+    )
+
+
+def test_a_channel_alone_and_one_that_is_not_there(tmp_path: Path) -> None:
+    samples = speechlike(1.0, 2)
+    path = put(tmp_path / "x.wav", encoded(samples, subtype="FLOAT"))
+    for channel in (0, 1):
+        np.testing.assert_array_equal(load_audio(path, RATE, channel=channel), samples[:, channel])
+    np.testing.assert_allclose(load_audio(path, RATE), samples.mean(axis=1), atol=1e-6)
+    for channel in (2, -1):
+        with pytest.raises(AudioError, match=rf"has 2 channels, channel {channel} \(counted from 0\) was asked for"):
+            load_audio(path, RATE, channel=channel)
+
+
+def test_a_stretch_after_the_end(tmp_path: Path) -> None:
+    path = put(tmp_path / "x.wav", encoded(ramp(RATE)))
+    with pytest.raises(AudioError, match=r"ends at 1\.00 s, before the stretch that starts at 1\.50 s"):
+        load_audio(path, RATE, start=1.5, duration=1.0)
+
+
+def test_the_time_of_a_bad_sample_is_that_of_the_file(tmp_path: Path) -> None:
+    samples = ramp(2 * RATE)
+    samples[24_000] = np.nan
+    path = put(tmp_path / "x.wav", encoded(samples, subtype="FLOAT"))
+    assert len(load_audio(path, RATE, duration=1.0)) == RATE
+    with pytest.raises(AudioError, match=r"a sample at 1\.500 s is not a finite number"):
+        load_audio(path, RATE, start=1.0, duration=1.0)
+
+
+def test_what_shorten_compressed_is_named(tmp_path: Path) -> None:
+    head = b"NIST_1A\n   1024\nsample_rate -i 16000\nsample_coding -s26 pcm,embedded-shorten-v2.00\nend_head\n"
+    path = put(tmp_path / "x.sph", head.ljust(1024) + b"ajkg" + bytes(100))
+    for call in (lambda: load_audio(path, RATE), lambda: audio_info(path)):
+        with pytest.raises(AudioError, match=r"compressed by shorten.*sph2pipe"):
+            call()
+
+
+def test_an_error_comes_back_from_another_process() -> None:
+    error = TextGridError(Path("x"), 3, "it is odd")
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert (type(again), str(again)) == (TextGridError, str(error))
+    several = BrokenFilesError([error, AudioError(Path("y"), "no")])
+    again = pickle.loads(pickle.dumps(several))  # noqa: S301
+    assert (str(again), [str(e) for e in again.problems]) == (str(several), [str(e) for e in several.problems])

@@ -23,7 +23,7 @@ from phonoscope.phones.inventory import french
 from phonoscope.phones.reference_formants import reference_formants
 from phonoscope.progress import Quiet
 from phonoscope.settings import CorpusSettings, Settings, SynthSettings
-from phonoscope.signal.audio import load_audio
+from phonoscope.signal.audio import utterance_audio
 from phonoscope.signal.formants import (
     CEILINGS,
     PraatMissingError,
@@ -268,11 +268,11 @@ def test_a_file_is_read_once(spoken: tuple[Corpus, pl.DataFrame], monkeypatch: p
     corpus, samples = spoken
     read: list[Path] = []
 
-    def reading(path: Path, rate: int) -> NDArray[np.float32]:
-        read.append(path)
-        return load_audio(path, rate)
+    def reading(utterance: Utterance, rate: int) -> NDArray[np.float32]:
+        read.append(utterance.audio)
+        return utterance_audio(utterance, rate)
 
-    monkeypatch.setattr("phonoscope.signal.formants.load_audio", reading)
+    monkeypatch.setattr("phonoscope.signal.formants.utterance_audio", reading)
     measure_formants(corpus, samples, {"a", "i"})
     assert sorted(path.name for path in read) == ["one.wav", "two.flac"]
 
@@ -368,3 +368,18 @@ def test_real_french_vowels_lie_where_they_do(french_prompts: Path) -> None:
     assert all(0.9 < ratio < 1.45 for ratio in f2.values()), f2  # one of the two is a woman; back vowels are fronted
     ceiling = dict(tokens.select("speaker", "ceiling").unique().iter_rows())
     assert ceiling["june"] >= ceiling["tux"] + 500, "a woman and a man"
+
+
+def test_an_utterance_within_a_recording_is_measured_there(tmp_path: Path) -> None:
+    names = ("i", "a", "u", "E")
+    parts = [vowel(*VOWELS[name], HIGHER.get(name, USUAL)) for name in names]
+    other = vowel(*VOWELS["y"])
+    soundfile.write(tmp_path / "all.wav", np.column_stack([np.concatenate(parts), np.tile(other, 4)]), RATE)
+    utterances = tuple(
+        Utterance(name, "s", tmp_path / "all.wav", 0.2, (), start=0.2 * i, channel=0) for i, name in enumerate(names)
+    )
+    rows = [(i, name, "s", name, 0.0, 0.2) for i, name in enumerate(names)]
+    samples = pl.DataFrame(rows, schema=["sample", "utterance", "speaker", "phone", "start", "end"], orient="row")
+    found = measure_formants(Corpus("c", utterances, names), samples, names, ceilings=[5_000])
+    for name, f1, f2 in found.select("phone", "f1", "f2").iter_rows():
+        assert [f1, f2] == pytest.approx(VOWELS[name], rel=0.08)

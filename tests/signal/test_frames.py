@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -92,11 +93,11 @@ def test_rows_stand_one_utterance_after_the_other(table: FrameTable, corpus: Cor
     assert table.count.tolist() == count
     at = 0
     for i, n in enumerate(count):
-        assert table.offset[i] == at + 3
-        at += n + 6
-    assert table.values.shape == (at, 22, 3)
-    assert table.values.dtype == np.float32
-    assert table.values.flags.c_contiguous
+        assert table.offset[i] == at
+        at += n
+    assert table.static.shape == (at, 22)
+    assert table.static.dtype == np.float32
+    assert table.labels.dtype == np.int16
     assert (table.context, table.hop) == (3, 0.01)
 
 
@@ -121,15 +122,15 @@ def test_means_are_removed_and_windows_stay_in_their_utterance(corpus: Corpus, n
         total = sum((p.sum(axis=0) for p in together), start=np.zeros((22, 3)))
         expected = part - (total / frames if frames else 0)
         rows = table.offset[i] + np.arange(len(part))
-        np.testing.assert_allclose(table.values[rows], expected, atol=1e-4)
+        np.testing.assert_allclose(table.features(i), expected, atol=1e-4)
         windows = table.windows(rows)
         assert windows.shape == (len(part), 7, 22, 3)
         for t in range(len(part)):
-            np.testing.assert_allclose(windows[t], oracles.window(expected, t, 3), atol=1e-4)
+            np.testing.assert_array_equal(windows[t], oracles.window(table.features(i), t, 3))
     if normalise != "none":
-        frames_of = np.concatenate([table.values[o : o + c] for o, c in zip(table.offset, table.count, strict=True)])
+        frames_of = np.concatenate([table.features(i) for i in range(5)])
         assert np.abs(frames_of.mean(axis=0)).max() < 1e-4
-    assert np.isfinite(table.values).all()
+    assert np.isfinite(table.static).all()
 
 
 def test_labels_follow_the_centres_of_the_frames(table: FrameTable) -> None:
@@ -179,8 +180,45 @@ def test_times_are_those_of_the_centres(table: FrameTable) -> None:
 
 def test_any_number_of_jobs_gives_the_same_in_the_same_order(table: FrameTable, corpus: Corpus) -> None:
     several = read_frames(corpus, SIGNAL, jobs=3)
-    np.testing.assert_array_equal(several.values, table.values)
+    np.testing.assert_array_equal(several.static, table.static)
     np.testing.assert_array_equal(several.labels, table.labels)
+    np.testing.assert_array_equal(several.means, table.means)
+
+
+@pytest.mark.parametrize("in_run", [True, False])
+def test_a_file_holds_the_same_as_memory(table: FrameTable, corpus: Corpus, tmp_path: Path, in_run: bool) -> None:  # noqa: FBT001
+    mapped = read_frames(corpus, SIGNAL, memory=0, folder=tmp_path if in_run else None)
+    assert not mapped.static.flags.writeable
+    rows = table.labelled_rows(corpus, "train")
+    np.testing.assert_array_equal(mapped.windows(rows), table.windows(rows))
+    for name in ("static", "means", "mean_of", "labels", "offset", "count"):
+        np.testing.assert_array_equal(getattr(mapped, name), getattr(table, name))
+
+
+def test_utterances_of_one_recording_lie_together_and_are_what_they_were(corpus: Corpus, tmp_path: Path) -> None:
+    alone = read_frames(corpus, SIGNAL)
+    audio = [load_audio(u.audio, RATE) for u in corpus.utterances]
+    silence = np.zeros(777, np.float32)
+    path = tmp_path / "long.wav"
+    pieces = [piece for one in (audio[1], audio[0], audio[4]) for piece in (silence, one)]
+    soundfile.write(path, np.concatenate(pieces), RATE, subtype="FLOAT")
+    starts = {1: 777, 0: 2 * 777 + len(audio[1]), 4: 3 * 777 + len(audio[1]) + len(audio[0])}
+    utterances = [
+        replace(u, audio=path, start=starts[i] / RATE) if i in starts else u for i, u in enumerate(corpus.utterances)
+    ]
+    table = read_frames(replace(corpus, utterances=tuple(utterances)), SIGNAL)
+    # one recording after the other, as the corpus comes to them first
+    assert table.offset.tolist() == [0, 50, 100, 104, 80]
+    assert table.count.tolist() == alone.count.tolist()
+    for i in range(5):
+        np.testing.assert_allclose(table.features(i), alone.features(i), atol=1e-5)
+        rows, before = (t.offset[i] + np.arange(t.count[i]) for t in (table, alone))
+        np.testing.assert_array_equal(table.labels[rows], alone.labels[before])
+        np.testing.assert_allclose(table.windows(rows), alone.windows(before), atol=1e-5)
+    for split in ("train", "validation"):
+        assert np.bincount(
+            table.labels[table.labelled_rows(replace(corpus, utterances=tuple(utterances)), split)]
+        ).tolist() == (np.bincount(alone.labels[alone.labelled_rows(corpus, split)]).tolist())
 
 
 def test_audio_that_can_not_be_read_is_named(corpus: Corpus, tmp_path: Path) -> None:
@@ -190,3 +228,24 @@ def test_audio_that_can_not_be_read_is_named(corpus: Corpus, tmp_path: Path) -> 
     utterance = Utterance("u", first.speaker, broken, 0.5, first.segments)
     with pytest.raises(AudioError, match=r"broken\.wav"):
         read_frames(Corpus("c", (first, utterance), PHONES), SIGNAL, jobs=2)
+
+
+def test_utterances_within_a_recording_are_as_if_cut_out(tmp_path: Path) -> None:
+    """A recording at another rate with two channels; each utterance has one of them, or their mean."""
+    rate = 44_100
+    sound = np.random.default_rng(5).uniform(-0.3, 0.3, (3 * rate, 2))
+    soundfile.write(tmp_path / "long.flac", sound, rate)
+    at_16k = [load_audio(tmp_path / "long.flac", RATE, channel=channel) for channel in (0, 1, None)]
+    places = ((0.0, 1.0, 0), (1.0, 0.7, 1), (1.25, 1.5, None))
+    marked = (Segment("a", 0.1, 0.35), Segment("i", 0.4, 0.6))
+    utterances = []
+    for i, (start, duration, channel) in enumerate(places):
+        cut = at_16k[2 if channel is None else channel][round(start * RATE) : round((start + duration) * RATE)]
+        soundfile.write(tmp_path / f"{i}.wav", cut, RATE, subtype="FLOAT")
+        within = Utterance(f"u{i}", "s", tmp_path / "long.flac", duration, marked, start=start, channel=channel)
+        utterances.append((within, Utterance(f"u{i}", "s", tmp_path / f"{i}.wav", duration, marked)))
+    found, expected = (read_frames(Corpus("c", tuple(each), PHONES), SIGNAL) for each in zip(*utterances, strict=True))
+    np.testing.assert_array_equal(found.count, expected.count)
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    for i in range(3):
+        np.testing.assert_allclose(found.features(i), expected.features(i), atol=0.02)

@@ -31,4 +31,4 @@ def built_in_corpus(settings: Settings | None = None, *, jobs: int = 1, progress
 
     folder = built_in_corpus_folder(settings.synth, jobs=jobs, progress=progress)
     as_written = replace(settings, corpus=CorpusSettings(split="folder"))
-    return replace(read_corpus(folder, as_written, progress=progress), name="built-in")
+    return replace(read_corpus(folder, as_written, jobs=jobs, progress=progress), name="built-in")

@@ -1,20 +1,21 @@
-"""From one TextGrid to segments: the tier of the phones, and whether its intervals fit the audio."""
+"""From labelled intervals to segments: whether they fit each other and the audio."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from phonoscope.corpus.textgrid import IntervalTier, PointTier, TextGrid
-from phonoscope.corpus.types import Segment
-from phonoscope.errors import EmptyIntervalError, OutsideAudioError, OverlapError, TierError
-from phonoscope.phones.inventory import PAUSE, Folding, read_table
+import numpy as np
+
+from phonoscope.corpus.segments import Segments
+from phonoscope.errors import EmptyIntervalError, OutsideAudioError, OverlapError
+from phonoscope.phones.inventory import PAUSE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 EDGE: Final = 0.02
 """Seconds by which an interval may pass the ends of the audio, and is clipped: aligners count in frames of 10
@@ -24,61 +25,65 @@ ROUNDING: Final = 0.001
 """Seconds by which two intervals may overlap, and the later one is shortened: times may have been written
 with three decimals."""
 
+_PAUSE, _LEFT_OVER = -1, -2
 
-@dataclass(frozen=True, slots=True)
-class Aligned:
-    """The segments of one utterance, and what became of its labels.
+
+@dataclass(frozen=True)
+class Folded:
+    """What each label of a corpus stands for.
 
     Attributes
     ----------
-    segments
-        In the order of time.
-    folded
-        ``(label, phone) -> tokens`` of the labels that are not the phone's own name.
-    left_over
-        ``label -> tokens`` of the labels that are neither a phone nor a pause.
+    labels
+        All labels, by their numbers.
+    phones
+        The inventory.
+    codes
+        Of each label the index of its phone; below 0 for pauses, and for labels that fold onto nothing.
     """
 
-    segments: tuple[Segment, ...]
-    folded: Counter[tuple[str, str]]
-    left_over: Counter[str]
+    labels: Sequence[str]
+    phones: tuple[str, ...]
+    codes: NDArray[np.int64]
 
 
-def phones_tier(path: Path, grid: TextGrid, name: str = "") -> IntervalTier:
-    """Return the tier that holds the phones: the one called `name`, or by the first usual name that is there.
+def fold_all(labels: Sequence[str], phones: tuple[str, ...], fold: Callable[[str], str | None]) -> Folded:
+    """Ask once for each label which phone it stands for; `fold` gives a phone, `PAUSE` or None."""
+    index: dict[str | None, int] = {PAUSE: _PAUSE, None: _LEFT_OVER}
+    index.update({phone: i for i, phone in enumerate(phones)})
+    return Folded(labels, phones, np.array([index[fold(label)] for label in labels], np.int64))
 
-    Names are compared without regard to case; the usual ones are in the table ``phones/data/tier-names.csv``.
 
-    Raises
-    ------
-    TierError
-        There is no such tier, there are several, or it is a point tier.
+def tally(folded: Folded, tokens: Iterable[int]) -> tuple[dict[tuple[str, str], int], dict[str, int]]:
+    """Tell what became of the labels, given how often each occurs.
+
+    Returns
+    -------
+    ``(label, phone) -> tokens`` of the labels that are not the phone's own name, and ``label -> tokens`` of those that
+    are neither a phone nor a pause; both sorted.
     """
-    tiers = [tier.name for tier in grid.tiers]
-    if name:
-        found = [t for t in grid.tiers if t.name == name] or [t for t in grid.tiers if _same(t.name, name)]
-        if not found:
-            raise TierError(path, f"there is no tier {name!r}", tiers)
-    else:
-        for usual in _usual_names():
-            found = [t for t in grid.tiers if fnmatchcase(t.name.strip().casefold(), usual)]
-            if found:
-                break
-        else:
-            raise TierError(path, "no tier has one of the usual names of a tier of phones", tiers)
-    if len(found) > 1:
-        raise TierError(path, f"{len(found)} tiers could hold the phones", tiers)
-    if isinstance(found[0], PointTier):
-        problem = f"the tier {found[0].name!r} holds points, but phones are intervals"
-        raise TierError(path, problem, tiers)
-    return found[0]
+    others: dict[tuple[str, str], int] = {}
+    left_over: dict[str, int] = {}
+    for label, code, n in zip(folded.labels, folded.codes.tolist(), tokens, strict=True):
+        if n and code == _LEFT_OVER:
+            left_over[label] = n
+        elif n and code >= 0 and folded.phones[code] != label:
+            others[label, folded.phones[code]] = n
+    return dict(sorted(others.items())), dict(sorted(left_over.items()))
 
 
-def align(path: Path, tier: IntervalTier, duration: float, folding: Folding) -> Aligned:
-    """Turn the intervals of a phones tier into segments of an audio file of `duration` seconds.
+def align(path: Path, where: str, rows: NDArray[np.void], duration: float, folded: Folded) -> Segments:
+    """Turn the intervals of an utterance of `duration` seconds into its segments.
 
     Empty labels, and those that fold onto a pause, leave gaps, and may stand outside the audio: silence that
-    is missing is missed by nobody. Labels that fold onto nothing leave gaps too, and are counted.
+    is missing is missed by nobody. Labels that fold onto nothing leave gaps too.
+
+    Parameters
+    ----------
+    path, where
+        The file, and what in it the intervals are from, for messages.
+    rows
+        Intervals, an array of `phonoscope.corpus.gathering.ROW`, shape (intervals,).
 
     Raises
     ------
@@ -89,32 +94,43 @@ def align(path: Path, tier: IntervalTier, duration: float, folding: Folding) -> 
     EmptyIntervalError
         A label other than a pause has no duration.
     """
-    segments = []
-    folded: Counter[tuple[str, str]] = Counter()
-    left_over: Counter[str] = Counter()
+    starts, ends, codes = rows["start"], rows["end"], folded.codes[rows["label"]]
+    spoken = codes != _PAUSE
+    first, last = starts[spoken], ends[spoken]
+    if (
+        (ends >= starts).all()
+        and (starts[1:] >= ends[:-1]).all()
+        and ((last > first) & (first >= -EDGE) & (last > 0) & (first < duration) & (last <= duration + EDGE)).all()
+    ):
+        starts, ends = np.maximum(starts, 0.0), np.minimum(ends, duration)
+    else:
+        starts, ends = _mended(path, where, rows, duration, folded)
+    phones = codes >= 0
+    return Segments(folded.phones, codes[phones], starts[phones], ends[phones])
+
+
+def _mended(
+    path: Path, where: str, rows: NDArray[np.void], duration: float, folded: Folded
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Clip what rounding gives; raise for anything else. Returns starts and ends, right where a label is no pause."""
+    starts, ends = rows["start"].copy(), rows["end"].copy()
     before = float("-inf")
-    for start, end, label in tier.intervals:
+    for i, (start, end, number) in enumerate(rows.tolist()):
+        label = folded.labels[number]
         if start < before - ROUNDING:
             problem = f"starts before the one before it has ended, at {before:.3f} s"
-            raise OverlapError(path, tier.name, start, label, problem)
-        phone = folding(label)
-        if phone != PAUSE:
+            raise OverlapError(path, where, start, label, problem)
+        if folded.codes[number] != _PAUSE:
             if end <= start:
-                raise EmptyIntervalError(path, tier.name, start, label, "has no duration")
+                raise EmptyIntervalError(path, where, start, label, "has no duration")
             if end <= before:
-                raise OverlapError(path, tier.name, start, label, "lies within the one before it")
-            problem = _outside(max(start, before), end, duration)
-            if problem:
-                raise OutsideAudioError(path, tier.name, start, label, problem)
-            if phone is None:
-                left_over[label] += 1
-            else:
-                segments.append(Segment(phone, max(start, before, 0.0), min(end, duration)))
-                folded[label, phone] += 1
+                raise OverlapError(path, where, start, label, "lies within the one before it")
+            outside = _outside(max(start, before), end, duration)
+            if outside:
+                raise OutsideAudioError(path, where, start, label, outside)
+            starts[i], ends[i] = max(start, before, 0.0), min(end, duration)
         before = max(before, end)
-    for own in {phone for label, phone in folded if phone == label}:
-        del folded[own, own]
-    return Aligned(tuple(segments), folded, left_over)
+    return starts, ends
 
 
 def _outside(start: float, end: float, duration: float) -> str:
@@ -124,12 +140,3 @@ def _outside(start: float, end: float, duration: float) -> str:
     if end > duration + EDGE or start >= duration:
         return f"ends at {end:.3f} s, after the end of the audio at {duration:.3f} s"
     return ""
-
-
-def _same(one: str, other: str) -> bool:
-    return one.strip().casefold() == other.strip().casefold()
-
-
-@cache
-def _usual_names() -> tuple[str, ...]:
-    return tuple(row["name"].casefold() for row in read_table("tier-names.csv"))

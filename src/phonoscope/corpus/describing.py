@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
+
+from phonoscope.corpus.segments import segment_columns
 
 if TYPE_CHECKING:
     from phonoscope.corpus.types import Corpus
@@ -17,7 +20,8 @@ def describe_corpus(corpus: Corpus) -> list[str]:
     train, validation = corpus.of("train"), corpus.of("validation")
     size = f"{corpus.seconds / 60:.1f} minutes, {len(corpus.utterances)} utterances, {len(corpus.speakers)} speakers"
     lines = [f"{corpus.name}: {size}; {len(train)} utterances for training, {len(validation)} for validation"]
-    absent = [phone for phone in corpus.phones if not corpus.phone_counts()[phone]]
+    counts = corpus.phone_counts()
+    absent = [phone for phone in corpus.phones if not counts[phone]]
     if absent:
         lines.append(f"phones that do not occur: {' '.join(absent)}")
     if corpus.left_over:
@@ -38,6 +42,18 @@ def labels_table(corpus: Corpus) -> pl.DataFrame:
 
 def segments_table(corpus: Corpus) -> pl.DataFrame:
     """Make the table of `corpus.parquet`, a row a segment: utterance, speaker, phone, start, end (seconds), split."""
-    rows = [(u.id, u.speaker, s.phone, s.start, s.end, u.split) for u in corpus.utterances for s in u.segments]
-    names = ["utterance", "speaker", "phone", "start", "end", "split"]
-    return pl.DataFrame(rows, schema=names, orient="row", infer_schema_length=None)
+    utterances = corpus.utterances
+    index = {phone: i for i, phone in enumerate(corpus.phones)}
+    columns = [segment_columns(u.segments, index) for u in utterances]
+    codes, starts, ends = (np.concatenate([[], *column]) for column in zip(*columns, strict=True))
+    of = pl.Series(np.repeat(np.arange(len(utterances)), [len(u.segments) for u in utterances]))
+    return pl.DataFrame(
+        {
+            "utterance": pl.Series([u.id for u in utterances], dtype=pl.String).gather(of),
+            "speaker": pl.Series([u.speaker for u in utterances], dtype=pl.String).gather(of),
+            "phone": pl.Series(corpus.phones, dtype=pl.String).gather(pl.Series(codes.astype(np.int64))),
+            "start": starts,
+            "end": ends,
+            "split": pl.Series([u.split for u in utterances], dtype=pl.String).gather(of),
+        }
+    )

@@ -1,183 +1,221 @@
-"""A corpus from a folder of audio files and TextGrids."""
+"""A corpus from whatever holds aligned speech."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phonoscope.corpus.checking import align, phones_tier
-from phonoscope.corpus.files import Pair, find_files
+import numpy as np
+
+from phonoscope.corpus.checking import Folded, fold_all, tally
+from phonoscope.corpus.gathering import Gathered, Raw, gather
+from phonoscope.corpus.notating import Notation, notation_of
+from phonoscope.corpus.oddities import lone_recordings, odd
+from phonoscope.corpus.placing import Speakers, place
+from phonoscope.corpus.recordings import read_headers
+from phonoscope.corpus.registry import recognise
 from phonoscope.corpus.splitting import split
-from phonoscope.corpus.textgrid import read_textgrid
+from phonoscope.corpus.tree import Tree
 from phonoscope.corpus.types import Corpus, Utterance
-from phonoscope.errors import BrokenFilesError, CorpusError, SettingError, UnknownPhonesError
-from phonoscope.phones.inventory import french, french_folding
+from phonoscope.errors import BrokenFilesError, CorpusError, UnknownPhonesError
 from phonoscope.progress import Progress, Quiet
 from phonoscope.settings import Settings
-from phonoscope.signal.audio import audio_info
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Sequence
 
-    from phonoscope.corpus.checking import Aligned
+    from phonoscope.corpus.source import Format, Part
+    from phonoscope.errors import AudioError
+    from phonoscope.signal.audio import AudioInfo
 
-_SHOWN = 3
-_UNEQUAL = 0.1
-"""Seconds by which a TextGrid may be longer or shorter than its audio without a warning."""
+
+@dataclass(frozen=True)
+class Survey:
+    """All that was found in a corpus, whether it can be used or not.
+
+    Attributes
+    ----------
+    tree, form
+        The files, and the format that they are read as.
+    raw
+        What the files say, of the utterances that have a recording.
+    headers
+        Of each recording; or why it can not be read.
+    notation
+        How the labels are read.
+    folded, tokens
+        What each label stands for, and how often it occurs.
+    utterances
+        Those that can be used, all in training: they are not yet parted.
+    parts
+        The part that the corpus itself names for each utterance's id, "" for none.
+    problems
+        The errors of those that can not be used, in the order of the files.
+    warnings
+        What is odd but can be used, a sentence each.
+    """
+
+    tree: Tree
+    form: Format
+    raw: tuple[Raw, ...]
+    headers: dict[Path, AudioInfo | AudioError]
+    notation: Notation
+    folded: Folded
+    tokens: tuple[int, ...]
+    utterances: tuple[Utterance, ...]
+    parts: dict[str, Part]
+    problems: tuple[CorpusError, ...]
+    warnings: tuple[str, ...]
 
 
 def read_corpus(
-    path: str | os.PathLike[str], settings: Settings | None = None, *, progress: Progress | None = None
+    path: str | os.PathLike[str],
+    settings: Settings | None = None,
+    *,
+    jobs: int = 1,
+    progress: Progress | None = None,
 ) -> Corpus:
-    """Read the audio files (WAV, FLAC, OGG) of a folder tree that have a TextGrid of their name beside them.
+    """Read aligned speech of any format that `phonoscope.corpus.registry` knows, and part it.
 
-    The audio may have any rate and any number of channels; only its headers are read here. An utterance's id
-    is its path in the corpus without the suffix; its speaker is the folder that holds it (so ``train/anna``
-    and ``dev/anna`` are one speaker, and a file directly in the corpus is spoken by the corpus's own name),
-    or what the pattern ``corpus.speaker`` finds in its path. Labels are folded onto the 33 phones of French;
-    what is neither a phone nor a pause leaves a gap and is counted in the corpus's `left_over`. What is odd
-    but usable is in its `warnings`.
+    The path is a folder, or one file of alignments. The audio may have any rate and any number of channels; only its
+    headers are read here. An utterance's id is its path in the corpus without the suffix, or what the format calls it.
+    Its speaker is what the pattern ``corpus.speaker`` finds in its id, else whom the format names, else the folder that
+    holds it (so ``train/anna`` and ``dev/anna`` are one speaker, and a file directly in the corpus is spoken by the
+    corpus's own name). Labels are folded onto phones; what is neither a phone nor a pause leaves a gap and is counted
+    in the corpus's `left_over`. What is odd but usable is in its `warnings`.
+
+    Parameters
+    ----------
+    path
+        The corpus.
+    settings
+        All settings; the defaults if None.
+    jobs
+        Processes, should the corpus have many files.
+    progress
+        Where to tell how far it is.
 
     Raises
     ------
     CorpusError
-        One of its kinds: there are no files to read, a file is broken (`TextGridError`, `AudioError`), a
-        TextGrid does not fit (`TierError`, `IntervalError`), no label is known (`UnknownPhonesError`), or the
-        corpus can not be parted (`SplitError`). If several files are at fault, a `BrokenFilesError` holds the
-        error of each.
+        One of its kinds: there are no files to read, a file is broken (such as `TextGridError`, `AudioError`), an
+        alignment does not fit (`TierError`, `IntervalError`), no label is known (`UnknownPhonesError`), or the
+        corpus can not be parted (`SplitError`, `LeakageError`). If several files are at fault, a `BrokenFilesError`
+        holds the error of each.
     SettingError
         ``corpus.speaker`` is not a regular expression with one group.
     """
-    path = Path(path)
     settings = settings or Settings()
-    pattern = _speaker_pattern(settings.corpus.speaker)
-    found = find_files(path)
-    reader = _Reader(path, settings, pattern)
-    with (progress or Quiet()).bar("reading the corpus", len(found.pairs)) as advance:
-        for pair in found.pairs:
-            reader.read(pair)
-            advance(1)
-    if reader.problems:
-        raise reader.problems[0] if len(reader.problems) == 1 else BrokenFilesError(reader.problems)
-    if not any(u.segments for u in reader.utterances):
-        raise UnknownPhonesError(path, [label for label, _ in reader.left_over.most_common()])
-    lone = [
-        *_listed("audio file", "without a TextGrid beside it: not used", _names(path, found.lone_audio)),
-        *_listed("TextGrid", "without audio beside it: not used", _names(path, found.lone_textgrids)),
-    ]
+    path = Path(path)
+    found = survey(path, settings, jobs=jobs, progress=progress)
+    if found.problems:
+        raise found.problems[0] if len(found.problems) == 1 else BrokenFilesError(found.problems)
+    folded, left_over = tally(found.folded, found.tokens)
+    if not any(u.segments for u in found.utterances):
+        raise UnknownPhonesError(path, sorted(left_over, key=lambda label: -left_over[label]))
+    warnings = list(found.warnings)
     return Corpus(
         name=path.resolve().name,
-        utterances=split(reader.utterances, settings.corpus, settings.seed),
-        phones=french().phones,
-        folded=dict(sorted(reader.folded.items())),
-        left_over=dict(sorted(reader.left_over.items())),
-        warnings=(*lone, *reader.warnings()),
+        utterances=split(found.utterances, settings.corpus, settings.seed, found.parts, warnings.append),
+        phones=found.notation.phones,
+        folded=folded,
+        left_over=left_over,
+        warnings=tuple(warnings),
+        notation=found.notation.name,
+        ipa=dict(found.notation.ipa),
     )
 
 
-class _Reader:
-    """Reads one pair of files after the other, and keeps account of what it saw."""
+def survey(path: Path, settings: Settings, *, jobs: int = 1, progress: Progress | None = None) -> Survey:
+    """Look at all of a corpus: like `read_corpus`, but what is wrong with single files is told, not raised.
 
-    def __init__(self, corpus: Path, settings: Settings, pattern: re.Pattern[str] | None) -> None:
-        self._corpus = corpus
-        self._settings = settings
-        self._pattern = pattern
-        self.utterances: list[Utterance] = []
-        self.problems: list[CorpusError] = []
-        self.folded: Counter[tuple[str, str]] = Counter()
-        self.left_over: Counter[str] = Counter()
-        self._rates: dict[int, list[str]] = {}
-        self._unequal: list[str] = []
-        self._shifted: list[str] = []
-        self._silent: list[str] = []
-
-    def read(self, pair: Pair) -> None:
-        """Read a pair of files; if one of them is at fault, note its error, to report all of them at once."""
-        try:
-            info = audio_info(pair.audio)
-            grid = read_textgrid(pair.textgrid)
-            tier = phones_tier(pair.textgrid, grid, self._settings.corpus.tier)
-            aligned = align(pair.textgrid, tier, info.duration, french_folding())
-            speaker = self._speaker(pair)
-        except CorpusError as error:
-            self.problems.append(error)
-            return
-        self.utterances.append(Utterance(pair.id, speaker, pair.audio, info.duration, aligned.segments))
-        self._count(aligned)
-        self._rates.setdefault(info.rate, []).append(pair.id)
-        if not aligned.segments:
-            self._silent.append(pair.id)
-        if grid.start != 0:
-            self._shifted.append(pair.id)
-        if abs(grid.end - info.duration) > _UNEQUAL:
-            self._unequal.append(f"{pair.id} ({grid.end:.2f} s, audio {info.duration:.2f} s)")
-
-    def _count(self, aligned: Aligned) -> None:
-        self.folded.update(aligned.folded)
-        self.left_over.update(aligned.left_over)
-
-    def _speaker(self, pair: Pair) -> str:
-        if self._pattern is None:
-            return pair.folder
-        relative = pair.id + pair.audio.suffix
-        match = self._pattern.search(relative)
-        if match is None or not match[1]:
-            msg = (
-                f"{pair.audio}: the pattern corpus.speaker = {self._pattern.pattern!r} finds no speaker in "
-                f"{relative!r}; correct the pattern, or leave it away to take the folder's name."
-            )
-            raise CorpusError(msg)
-        return match[1]
-
-    def warnings(self) -> Iterable[str]:
-        """Say what was odd, a sentence each."""
-        wanted = self._settings.signal.sample_rate
-        rates = sorted(self._rates.items())
-        low = [f"{name} ({rate:,} Hz)" for rate, names in rates if rate < wanted for name in names]
-        what = f"recorded below {wanted:,} Hz, so that the upper part of the spectrum is empty"
-        yield from _listed("audio file", what, low)
-        if len(rates) > 1:
-            listed = ", ".join(f"{rate:,} Hz ({len(names):,})" for rate, names in rates)
-            yield f"the audio has several rates: {listed}."
-        what = f"longer or shorter than the audio by more than {_UNEQUAL} s"
-        yield from _listed("TextGrid", what, self._unequal)
-        what = "not starting at 0 s, the times taken for the audio's all the same"
-        yield from _listed("TextGrid", what, self._shifted)
-        yield from _listed("utterance", "without any phone", self._silent)
-        if self.left_over:
-            labels = ", ".join(f"{label!r} ({n:,})" for label, n in self.left_over.most_common(10))
-            more = ", …" if len(self.left_over) > 10 else ""  # noqa: PLR2004 (as many as are named)
-            n = self.left_over.total()
-            are, were = ("label is", "was") if n == 1 else ("labels are", "were")
-            yield f"{n:,} {are} neither a phone nor a pause, and {were} left out: {labels}{more}."
-
-
-def _speaker_pattern(text: str) -> re.Pattern[str] | None:
-    if not text:
-        return None
-    try:
-        pattern = re.compile(text)
-    except re.error as error:
-        msg = f"corpus.speaker = {text!r}: this is not a regular expression ({error})"
-        raise SettingError(msg) from None
-    if pattern.groups != 1:
+    Raises
+    ------
+    CorpusError
+        There are no files to read, or no utterance has a recording.
+    SettingError
+        As for `read_corpus`.
+    """
+    progress = progress or Quiet()
+    speakers = Speakers(settings.corpus.speaker, path)
+    tree = Tree(path, settings.corpus.audio)
+    form, warnings = recognise(tree, settings.corpus)
+    listing = form.listing(tree, settings.corpus)
+    gathered = gather(listing.units, jobs=jobs, progress=progress)
+    raw = [one for one in gathered.utterances if one.spoken.audio is not None]
+    silent = [one.spoken.id for one in gathered.utterances if one.spoken.audio is None]
+    if silent and not raw and not gathered.problems:
         msg = (
-            f"corpus.speaker = {text!r}: it has {pattern.groups} groups, but has to have one, in round "
-            r"brackets, around what names the speaker, as in '^(\w+)_'"
+            f"{path}: none of the {len(silent):,} utterances has a recording (the first is {silent[0]!r}); put the "
+            "audio beside the alignments, or name its folder by --corpus.audio."
         )
-        raise SettingError(msg)
-    return pattern
+        raise CorpusError(msg)
+    headers = read_headers((one.spoken.audio for one in raw if one.spoken.audio), jobs=jobs, progress=progress)
+    tokens = _tokens(raw, len(gathered.labels))
+    counts = {label: n for label, n in zip(gathered.labels, tokens, strict=True) if n}
+    notation = notation_of(counts, settings.corpus, form.name)
+    folded = fold_all(gathered.labels, notation.phones, notation.fold)
+    utterances, problems = _placed(gathered, raw, headers, folded, speakers)
+    return Survey(
+        tree=tree,
+        form=form,
+        raw=tuple(raw),
+        headers=headers,
+        notation=notation,
+        folded=folded,
+        tokens=tokens,
+        utterances=tuple(utterances),
+        parts={one.spoken.id: one.spoken.part for one in raw},
+        problems=tuple(problems),
+        warnings=(
+            *warnings,
+            *listing.warnings,
+            *lone_recordings(tree, form, headers, silent),
+            *odd(tree, raw, headers, utterances, settings.signal.sample_rate, tally(folded, tokens)[1]),
+        ),
+    )
 
 
-def _names(corpus: Path, paths: Sequence[Path]) -> list[str]:
-    return [path.relative_to(corpus).as_posix() for path in paths]
+def _tokens(raw: list[Raw], n_labels: int) -> tuple[int, ...]:
+    counts = np.zeros(n_labels, np.int64)
+    for one in raw:
+        counts += np.bincount(one.rows["label"], minlength=n_labels)
+    return tuple(counts.tolist())
 
 
-def _listed(noun: str, what: str, names: Sequence[str]) -> Iterable[str]:
-    """One sentence that counts the names and gives the first few; none without names."""
-    if names:
-        more = ", …" if len(names) > _SHOWN else ""
-        yield f"{len(names):,} {noun}{'s' * (len(names) > 1)} {what}: {', '.join(names[:_SHOWN])}{more}."
+def _placed(
+    gathered: Gathered,
+    raw: list[Raw],
+    headers: dict[Path, AudioInfo | AudioError],
+    folded: Folded,
+    speakers: Speakers,
+) -> tuple[list[Utterance], list[CorpusError]]:
+    """Make the utterances; return them, and the errors of those that can not be made, in the order of the files."""
+    utterances: list[Utterance] = []
+    problems = list(gathered.problems)
+    seen: dict[str, Raw] = {}
+    broken: set[Path] = set()
+    for one in raw:
+        spoken = one.spoken
+        info = headers[spoken.audio]  # type: ignore[index] # those without were taken out
+        try:
+            _refuse_second(seen.setdefault(spoken.id, one), one)
+            utterances.append(place(one, info, folded, speakers.of(spoken)))
+        except CorpusError as error:
+            if error is info and spoken.audio in broken:  # told once, however many utterances the recording has
+                continue
+            if error is info and spoken.audio:
+                broken.add(spoken.audio)
+            problems.append((one.unit, error))
+    return utterances, [error for _, error in sorted(problems, key=lambda item: item[0])]
+
+
+def _refuse_second(first: Raw, one: Raw) -> None:
+    """Raise if an utterance has the id of another."""
+    if first is not one:
+        here, there = (
+            f"{raw.spoken.source}{', ' if raw.spoken.where else ''}{raw.spoken.where}" for raw in (one, first)
+        )
+        msg = f"{here}: the utterance {one.spoken.id!r} is there twice, first in {there}; remove one of them."
+        raise CorpusError(msg)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 Split = Literal["train", "validation"]
@@ -25,15 +26,19 @@ class Segment:
 class Utterance:
     """One stretch of audio by one speaker, with its segments in the order of time.
 
-    Segments carry phones of the corpus's inventory only: pauses, and labels that fold onto no phone, leave gaps.
+    Segments carry phones of the corpus's inventory only: pauses, and labels that fold onto no phone, leave gaps. Their
+    times count from the utterance's start, which lies `start` seconds into the recording `audio`; `channel` is the
+    one of its channels that holds the speaker (from 0), or None for the mean of all.
     """
 
     id: str
     speaker: str
     audio: Path
     duration: float
-    segments: tuple[Segment, ...]
+    segments: Sequence[Segment]  # a tuple, or `phonoscope.corpus.segments.Segments`
     split: Split = "train"
+    start: float = 0.0
+    channel: int | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,10 @@ class Corpus:
         How often each label occurred that is neither a phone nor a pause; its time counts as no phone.
     warnings
         What the reader found odd but could use, a sentence each.
+    notation
+        What the inventory, or the notation of the labels, is called; "" if nobody said.
+    ipa
+        Each phone's sign in the International Phonetic Alphabet, as far as known.
     """
 
     name: str
@@ -62,6 +71,8 @@ class Corpus:
     folded: dict[tuple[str, str], int] = field(default_factory=dict)
     left_over: dict[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    notation: str = ""
+    ipa: dict[str, str] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -79,4 +90,10 @@ class Corpus:
 
     def phone_counts(self, split: Split | None = None) -> Counter[str]:
         """Count the segments of each phone, in one part or in all."""
-        return Counter(s.phone for u in self.utterances if split in (None, u.split) for s in u.segments)
+        from phonoscope.corpus.segments import phones_counted  # noqa: PLC0415 - it needs `Segment`
+
+        counts: Counter[str] = Counter()
+        for utterance in self.utterances:
+            if split in (None, utterance.split):
+                counts.update(phones_counted(utterance.segments))
+        return counts

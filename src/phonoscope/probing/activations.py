@@ -12,7 +12,7 @@ import torch
 from phonoscope.files import write_text, written_whole
 from phonoscope.progress import Quiet
 from phonoscope.recogniser.cnn import LAYERS
-from phonoscope.recogniser.inference import Windows
+from phonoscope.recogniser.inference import network_input
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ _BATCH = 512
 
 def layer_shapes(model: PaperCNN, frames: FrameTable) -> dict[str, tuple[int, ...]]:
     """Return the shape of one sample's activations at each layer, as maps × time × frequency or units."""
-    window = torch.zeros(1, 3, 2 * frames.context + 1, frames.values.shape[1])
+    window = torch.zeros(1, 3, 2 * frames.context + 1, frames.n_mels)
     with torch.inference_mode():
         return {name: tuple(found.shape[1:]) for name, found in model.layers(window).items() if name in LAYERS}
 
@@ -52,7 +52,6 @@ def write_activations(
     n_samples = panel.samples.height
     shapes = layer_shapes(model, frames)
     sizes = {name: int(np.prod(shape)) for name, shape in shapes.items()}
-    windows = Windows(frames)
     starts = np.flatnonzero(np.diff(panel.sample_of_row, prepend=-1))
     lengths = np.diff(np.append(starts, len(panel.rows)))
     training = model.training
@@ -64,8 +63,8 @@ def write_activations(
         }
         with progress.bar("activations", n_samples) as advance, torch.inference_mode():
             for first, last in _batches(lengths):
-                rows = torch.from_numpy(panel.rows[starts[first] : starts[last - 1] + lengths[last - 1]])
-                found = model.layers(windows(rows).contiguous())
+                rows = panel.rows[starts[first] : starts[last - 1] + lengths[last - 1]]
+                found = model.layers(network_input(frames, rows).contiguous())
                 for name, file in files.items():
                     flat = found[name].reshape(len(rows), -1).numpy()
                     cuts = starts[first:last] - starts[first]

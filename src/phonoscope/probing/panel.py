@@ -170,7 +170,7 @@ def _ranges(first: NDArray[np.int64], last: NDArray[np.int64]) -> tuple[NDArray[
 
 
 def _correct(
-    log_posterior: NDArray[np.float32], owner: NDArray[np.int64], phone: NDArray[np.int64]
+    log_posterior: NDArray[np.float32], owner: NDArray[np.int64], phone: NDArray[np.integer]
 ) -> NDArray[np.bool_]:
     """Tell for each segment whether its phone has the highest log probability, summed over its rows."""
     total = np.zeros((len(phone), log_posterior.shape[1]))

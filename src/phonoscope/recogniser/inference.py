@@ -21,28 +21,9 @@ if TYPE_CHECKING:
 BATCH = 1024
 
 
-class Windows:
-    """Gathers windows from a frame table as input of the network.
-
-    Parameters
-    ----------
-    frames
-        The table; its values are shared, not copied.
-    """
-
-    def __init__(self, frames: FrameTable) -> None:
-        self._context = frames.context
-        rows, mels, coefficients = frames.values.shape
-        self._shape = (2 * frames.context + 1, mels, coefficients)
-        width = mels * coefficients
-        # a window is one stretch of memory: rows that overlap, not copies
-        self._slices = torch.from_numpy(frames.values).as_strided(
-            (rows - 2 * frames.context, self._shape[0] * width), (width, 1)
-        )
-
-    def __call__(self, rows: Tensor) -> Tensor:
-        """Return the windows around some rows, shape (n, 3, time, mel), in the channels_last order of memory."""
-        return self._slices[rows - self._context].view(-1, *self._shape).permute(0, 3, 1, 2)
+def network_input(frames: FrameTable, rows: NDArray[np.int64]) -> Tensor:
+    """Return the windows around some rows, shape (n, 3, time, mel), in the channels_last order of memory."""
+    return torch.from_numpy(frames.windows(rows)).permute(0, 3, 1, 2)
 
 
 def resolve_precision(precision: str) -> torch.dtype:
@@ -77,14 +58,12 @@ def predict(
     dtype
         float32, or bfloat16 for speed while training.
     """
-    windows = Windows(frames)
     result = np.empty((len(rows), model.output.out_features), np.float32)
     training = model.training
     model.eval()
-    index = torch.from_numpy(rows)
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
         for start in range(0, len(rows), BATCH):
-            logits = model(windows(index[start : start + BATCH]))
+            logits = model(network_input(frames, rows[start : start + BATCH]))
             result[start : start + BATCH] = log_posteriors(logits.float(), outputs).numpy()
     model.train(training)
     return result

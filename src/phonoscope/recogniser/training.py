@@ -14,9 +14,11 @@ from phonoscope.errors import CorpusError
 from phonoscope.progress import Quiet
 from phonoscope.recogniser.cnn import PaperCNN, build_cnn, log_posteriors
 from phonoscope.recogniser.decoding import estimate_bigram, phone_error_rate
-from phonoscope.recogniser.inference import Windows, predict, resolve_precision
+from phonoscope.recogniser.inference import network_input, predict, resolve_precision
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from phonoscope.corpus.types import Corpus
@@ -65,11 +67,11 @@ class Validation:
 
 def stretches_of_speech(
     frames: FrameTable, corpus: Corpus, split: str
-) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Cut one part into stretches of speech without a pause or an unknown label inside.
 
-    Returns
-    -------
+    Yields
+    ------
     For each stretch its rows of the frame table and the phone indices of its segments, those too short for a frame
     included.
     """
@@ -77,12 +79,14 @@ def stretches_of_speech(
     wanted = np.array([u.split == split for u in corpus.utterances], dtype=bool)
     chosen = np.flatnonzero(wanted[table.utterance])
     if len(chosen) == 0:
-        return []
+        return
     before, after = chosen[:-1], chosen[1:]
     broken = (table.utterance[before] != table.utterance[after]) | (table.last[before] != table.first[after])
     runs = np.split(chosen, np.flatnonzero(broken) + 1)
-    found = [(np.arange(table.first[run[0]], table.last[run[-1]]), table.phone[run]) for run in runs]
-    return [(rows, phones) for rows, phones in found if len(rows)]
+    for run in runs:
+        rows = np.arange(table.first[run[0]], table.last[run[-1]])
+        if len(rows):
+            yield rows, table.phone[run].astype(np.int64)
 
 
 def prepare_validation(frames: FrameTable, corpus: Corpus, lm_scale: float) -> Validation:
@@ -95,12 +99,12 @@ def prepare_validation(frames: FrameTable, corpus: Corpus, lm_scale: float) -> V
             raise CorpusError(msg)
     n_phones = len(corpus.phones)
     counts = np.bincount(frames.labels[training_rows], minlength=n_phones)
-    strings = [phones for _, phones in stretches_of_speech(frames, corpus, "train")]
+    strings = (phones for _, phones in stretches_of_speech(frames, corpus, "train"))
     bigram = estimate_bigram(strings, counts, n_phones=n_phones, lm_scale=lm_scale)
-    position = np.full(len(frames.labels), -1, dtype=np.int64)
-    position[rows] = np.arange(len(rows))
-    stretches = [(position[where], phones) for where, phones in stretches_of_speech(frames, corpus, "validation")]
-    return Validation(rows, frames.labels[rows], stretches, bigram)
+    stretches = [
+        (np.searchsorted(rows, where), phones) for where, phones in stretches_of_speech(frames, corpus, "validation")
+    ]
+    return Validation(rows, frames.labels[rows].astype(np.int64), stretches, bigram)
 
 
 def should_stop(losses: list[float], min_decrease: float, patience: int) -> bool:
@@ -142,9 +146,7 @@ def train(
         nesterov=config.momentum > 0,
         fused=True,
     )
-    windows = Windows(frames)
-    rows = torch.from_numpy(frames.labelled_rows(corpus, "train"))
-    labels = torch.from_numpy(frames.labels)
+    rows = frames.labelled_rows(corpus, "train")
     history: list[Epoch] = []
     started = time.perf_counter()
     with torch.random.fork_rng(devices=[]):
@@ -152,13 +154,14 @@ def train(
         for epoch in range(1, config.max_epochs + 1):
             model.train()
             total = 0.0
-            order = rows[torch.randperm(len(rows))]
             with progress.bar(f"epoch {epoch}", len(rows)) as advance:
-                for batch in torch.split(order, config.batch_size):
+                for order in torch.split(torch.randperm(len(rows)), config.batch_size):
+                    batch = rows[order.numpy()]
+                    labels = torch.from_numpy(frames.labels[batch].astype(np.int64))
                     optimiser.zero_grad(set_to_none=True)
                     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
-                        logits = model(windows(batch))
-                    loss = torch.nn.functional.nll_loss(log_posteriors(logits.float(), config.outputs), labels[batch])
+                        logits = model(network_input(frames, batch))
+                    loss = torch.nn.functional.nll_loss(log_posteriors(logits.float(), config.outputs), labels)
                     loss.backward()  # type: ignore[no-untyped-call]
                     optimiser.step()
                     total += float(loss.detach()) * len(batch)

@@ -13,7 +13,7 @@ import polars as pl
 
 from phonoscope.errors import PhonoscopeError
 from phonoscope.progress import Quiet
-from phonoscope.signal.audio import load_audio
+from phonoscope.signal.audio import utterance_audio
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -175,8 +175,8 @@ def measure_formants(
 ) -> pl.DataFrame:
     """Measure F1 and F2 in the middle of the segment of every sample that is a vowel.
 
-    An audio file is read once. All ceilings are tried on every sample, about 0.25 ms each; in one thread, as Praat
-    does not let go of Python's lock.
+    An utterance's audio is read once. All ceilings are tried on every sample, about 0.25 ms each; in one thread, as
+    Praat does not let go of Python's lock.
 
     Parameters
     ----------
@@ -208,15 +208,15 @@ def measure_formants(
     """
     progress = progress or Quiet()
     tokens = samples.filter(pl.col("phone").is_in(list(vowels))).with_row_index("token")
-    audio = {utterance.id: utterance.audio for utterance in corpus.utterances}
-    unknown = set(tokens["utterance"]) - audio.keys()
+    utterances = {utterance.id: utterance for utterance in corpus.utterances}
+    unknown = set(tokens["utterance"]) - utterances.keys()
     if unknown:
         msg = f"the corpus has no utterance {min(unknown)!r}"
         raise ValueError(msg)
     found = np.full((tokens.height, len(ceilings), 2), np.nan)
     with progress.bar("formants", tokens.height) as advance:
         for (utterance,), of in tokens.group_by("utterance", maintain_order=True):
-            wave = load_audio(audio[str(utterance)], _RATE)
+            wave = utterance_audio(utterances[str(utterance)], _RATE)
             middles = ((of["start"] + of["end"]) / 2).to_list()
             found[of["token"].to_numpy()] = formants_at(wave, _RATE, middles, ceilings)
             advance(of.height)

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from phonoscope.corpus.segments import segment_columns
 from phonoscope.progress import Quiet
-from phonoscope.signal.audio import load_audio
-from phonoscope.signal.features import features
+from phonoscope.signal.features import with_deltas
+from phonoscope.signal.keeping import IN_MEMORY, keep_features
+from phonoscope.signal.windows import gather
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
-    from phonoscope.corpus.types import Corpus, Utterance
+    from phonoscope.corpus.types import Corpus
     from phonoscope.progress import Progress
     from phonoscope.settings import SignalSettings
-
-
-_NOTHING = np.empty((0, 0, 3), np.float32)
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class SegmentTable:
         Rows of the frame table: the segment's frames are ``first … last - 1``; none where they are equal.
     """
 
-    utterance: NDArray[np.int64]
-    phone: NDArray[np.int64]
+    utterance: NDArray[np.integer]
+    phone: NDArray[np.integer]
     start: NDArray[np.float64]
     end: NDArray[np.float64]
     first: NDArray[np.int64]
@@ -47,17 +48,21 @@ class SegmentTable:
 
 @dataclass(frozen=True)
 class FrameTable:
-    """Every frame of a corpus, utterance after utterance.
+    """Every frame of a corpus, in memory or in a file that is mapped.
 
-    Each utterance has `context` copies of its first frame before it and of its last one behind it, so that the window
-    of any frame is one slice of `values` and never holds another utterance's frames.
+    Only the static coefficients are kept; deltas, delta-deltas and means come in when windows are asked for. The rows
+    of an utterance lie together; the utterances of one recording too, and otherwise they stand in the corpus's order.
 
     Attributes
     ----------
-    values
-        Features, shape (rows, n_mels, 3), float32.
+    static
+        Log-mel energies, shape (rows, n_mels), float32.
+    means
+        What is taken off the features, shape (groups, n_mels, 3), float32.
+    mean_of
+        Which of `means` is each utterance's, shape (utterances,).
     labels
-        Index of the phone of each row; -1 for pauses, left-over labels and the copies. Shape (rows,).
+        Index of the phone of each row; -1 for pauses and left-over labels. Shape (rows,).
     offset
         Row of each utterance's first frame, shape (utterances,).
     count
@@ -70,28 +75,48 @@ class FrameTable:
         The corpus's segments with their rows.
     """
 
-    values: NDArray[np.float32]
-    labels: NDArray[np.int64]
+    static: NDArray[np.float32]
+    means: NDArray[np.float32]
+    mean_of: NDArray[np.int32]
+    labels: NDArray[np.integer]
     offset: NDArray[np.int64]
     count: NDArray[np.int64]
     context: int
     hop: float
     segments: SegmentTable
 
+    @property
+    def n_mels(self) -> int:
+        """Number of mel filters."""
+        return int(self.static.shape[1])
+
+    def features(self, utterance: int) -> NDArray[np.float32]:
+        """Return the features of one utterance, shape (frames, n_mels, 3), a copy."""
+        first = self.offset[utterance]
+        found = with_deltas(self.static[first : first + self.count[utterance]])
+        found -= self.means[self.mean_of[utterance]]
+        return found
+
     def windows(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Gather the windows around some rows.
+        """Make the windows around some rows; beyond an utterance's ends its first or last frame repeats.
 
         Parameters
         ----------
         rows
-            Rows of the table that are frames, shape (n,).
+            Rows of the table, shape (n,).
 
         Returns
         -------
-        Shape (n, 2 * context + 1, n_mels, 3), a copy.
+        Shape (n, 2 * context + 1, n_mels, 3).
         """
-        found: NDArray[np.float32] = self.values[rows[:, None] + np.arange(-self.context, self.context + 1)]
+        found: NDArray[np.float32] = gather(self.static, *self._by_row, rows, self.context)
         return found
+
+    @cached_property
+    def _by_row(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32], NDArray[np.int32]]:
+        """Offsets, counts, means and means' indices as `gather` wants them."""
+        order = np.lexsort((self.count, self.offset))
+        return self.offset[order], self.count[order], self.means, self.mean_of[order]
 
     def labelled_rows(self, corpus: Corpus, split: str) -> NDArray[np.int64]:
         """Return the rows of one part that belong to a phone, in order."""
@@ -101,7 +126,7 @@ class FrameTable:
             inside[offset : offset + count] = True
         return np.flatnonzero(inside & (self.labels >= 0))
 
-    def time(self, utterance: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    def time(self, utterance: NDArray[np.integer], rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the times of the centres of some rows, in seconds from the start of their utterances' audio."""
         return np.asarray((rows - self.offset[utterance] + 0.5) * self.hop, np.float64)
 
@@ -115,72 +140,64 @@ def first_frame(seconds: NDArray[np.float64], hop: float) -> NDArray[np.int64]:
 
 
 def read_frames(
-    corpus: Corpus, settings: SignalSettings, *, jobs: int = 1, progress: Progress | None = None
+    corpus: Corpus,
+    settings: SignalSettings,
+    *,
+    jobs: int = 1,
+    progress: Progress | None = None,
+    folder: Path | None = None,
+    memory: int = IN_MEMORY,
 ) -> FrameTable:
     """Compute the features of all utterances, mean-normalised, with their phone labels.
+
+    Each recording is decoded once. Static coefficients of more than `memory` bytes are written to a file in `folder`,
+    and found there by a later call; see `phonoscope.signal.keeping.keep_features`. Beside them a frame takes the two
+    bytes of its label, however long the corpus.
 
     Raises
     ------
     AudioError
         An audio file can not be decoded.
+    FeaturesFileError
+        The file can not be written.
     """
-    progress = progress or Quiet()
-    utterances = corpus.utterances
+    kept = keep_features(corpus, settings, jobs=jobs, progress=progress or Quiet(), folder=folder, memory=memory)
+    index = kept.index
     hop = settings.hop_ms / 1000
-
-    def one(utterance: Utterance) -> NDArray[np.float32]:
-        return features(load_audio(utterance.audio, settings.sample_rate), settings)
-
-    parts: list[NDArray[np.float32]] = []
-    with progress.bar("features", len(utterances)) as advance, ThreadPoolExecutor(jobs) as pool:
-        for part in pool.map(one, utterances):
-            parts.append(part)
-            advance(1)
-
-    context = settings.context
-    count = np.array([len(part) for part in parts], dtype=np.int64)
-    padded = count + 2 * context
-    offset = np.concatenate([[0], np.cumsum(padded)[:-1]]).astype(np.int64) + context
-    values = np.empty((int(padded.sum()), settings.n_mels, 3), np.float32)
-    means = _means(parts, [_group(u, i, settings.normalise) for i, u in enumerate(utterances)])
-    for i, part in enumerate(parts):
-        first, last = offset[i], offset[i] + count[i]
-        values[first:last] = part - means[i]
-        parts[i] = _NOTHING  # let go of it: the whole corpus is not held twice
-        if last > first:
-            values[first - context : first] = values[first]
-            values[last : last + context] = values[last - 1]
-        else:
-            values[first - context : last + context] = 0.0
-    segments = _segment_table(corpus, offset, count, hop)
-    labels = np.full(len(values), -1, dtype=np.int64)
+    segments = _segment_table(corpus, index.offset, index.count, hop)
+    labels = np.full(len(kept.static), -1, _index_type(len(corpus.phones)))
     for phone, first, last in zip(segments.phone, segments.first, segments.last, strict=True):
         labels[first:last] = phone
-    return FrameTable(values, labels, offset, count, context, hop, segments)
-
-
-def _group(utterance: Utterance, index: int, normalise: str) -> object:
-    """Name the group of utterances that share one mean; None: no mean is taken off."""
-    return {"none": None, "utterance": index, "speaker": utterance.speaker, "corpus": ""}[normalise]
-
-
-def _means(parts: list[NDArray[np.float32]], groups: list[object]) -> list[NDArray[np.float32]]:
-    """Return each utterance's mean to take off, shape (n_mels, 3), summed in float64 in the order of the corpus."""
-    sums: dict[object, NDArray[np.float64]] = {}
-    frames: dict[object, int] = {}
-    for part, group in zip(parts, groups, strict=True):
-        sums[group] = sums.get(group, np.zeros(part.shape[1:])) + part.sum(axis=0, dtype=np.float64)
-        frames[group] = frames.get(group, 0) + len(part)
-    sums[None] = np.zeros(parts[0].shape[1:])
-    return [(sums[group] / max(frames.get(group, 1), 1)).astype(np.float32) for group in groups]
+    return FrameTable(
+        kept.static,
+        index.means,
+        index.mean_of,
+        labels,
+        index.offset,
+        index.count,
+        settings.context,
+        hop,
+        segments,
+    )
 
 
 def _segment_table(corpus: Corpus, offset: NDArray[np.int64], count: NDArray[np.int64], hop: float) -> SegmentTable:
+    """Put the segments of all utterances into arrays, one utterance after the other."""
     index = {phone: i for i, phone in enumerate(corpus.phones)}
-    rows = [(i, index[s.phone], s.start, s.end) for i, u in enumerate(corpus.utterances) for s in u.segments]
-    utterance, phone, start, end = (np.array(column) for column in zip(*rows, strict=True))
-    utterance, phone = utterance.astype(np.int64), phone.astype(np.int64)
-    start, end = start.astype(np.float64), end.astype(np.float64)
-    first = offset[utterance] + np.minimum(first_frame(start, hop), count[utterance])
-    last = offset[utterance] + np.minimum(first_frame(end, hop), count[utterance])
-    return SegmentTable(utterance, phone, start, end, first, last)
+    numbers = [len(u.segments) for u in corpus.utterances]
+    phone = np.empty(sum(numbers), _index_type(len(index)))
+    start, end = np.empty((2, sum(numbers)))
+    at = 0
+    for utterance, n in zip(corpus.utterances, numbers, strict=True):
+        here = slice(at, at + n)
+        phone[here], start[here], end[here] = segment_columns(utterance.segments, index)
+        at += n
+    of = np.repeat(np.arange(len(numbers), dtype=np.int32), numbers)
+    first = offset[of] + np.minimum(first_frame(start, hop), count[of])
+    last = offset[of] + np.minimum(first_frame(end, hop), count[of])
+    return SegmentTable(of, phone, start, end, first, last)
+
+
+def _index_type(n: int) -> type[np.int16 | np.int32]:
+    """Return the shorter type that can number n things."""
+    return np.int16 if n <= np.iinfo(np.int16).max else np.int32
