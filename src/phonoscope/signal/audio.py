@@ -13,6 +13,7 @@ import soundfile
 import soxr
 
 from phonoscope.errors import AudioError
+from phonoscope.signal.sphere import Samples, sphere_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,7 +125,11 @@ def _opened(path: Path) -> _Forward:
             size = path.stat().st_size
             if size == 0:
                 raise AudioError(path, "the file is empty")
-            source = _wav_source(path, file, size)
+            sphere = sphere_header(path, file, size)
+            source = _wav_source(path, file, size) if sphere is None else None
+        if sphere is not None:
+            form = {"format": "RAW", "subtype": sphere.subtype, "endian": sphere.endian}
+            return _Forward(Samples(path, sphere), samplerate=sphere.rate, channels=sphere.channels, **form)
         return _Forward(_system_name(path) if source is None else source)
     except OSError as error:
         raise AudioError(path, f"the file can not be read ({error.strerror})") from None
