@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import soundfile
-from corpus.mutating import mutated
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from corpus.mutating import mutated
 from phonoscope.errors import AudioError
 from phonoscope.signal.audio import AudioInfo, audio_info, load_audio
 
