@@ -53,6 +53,16 @@ class TextGridError(CorpusError):
         super().__init__(f"{path}, line {line}: {problem}. Open it in Praat and save it again, or remove it.")
 
 
+class FormatError(CorpusError):
+    """A file of alignments, or a table that belongs to it, is broken or not as its format has it.
+
+    `where` tells the place in the file: "line 12", "tier 'phones' at 0.200 s", or nothing.
+    """
+
+    def __init__(self, path: Path, where: str, problem: str, todo: str = "Correct the file, or remove it.") -> None:
+        super().__init__(f"{path}{', ' if where else ''}{where}: {problem}. {todo}")
+
+
 class AudioError(CorpusError):
     """An audio file is empty, cut short or not audio, or not what its alignment says."""
 

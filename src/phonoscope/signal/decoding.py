@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 
 from phonoscope.errors import AudioError
+from phonoscope.signal.sphere import Samples, sphere_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,6 @@ there is."""
 _LOUDEST = 8.0
 """18 dB over full scale: floats beyond were never scaled to ±1 (they are 16-bit values in a float file)."""
 _BLOCK = 1 << 16
-_SPHERE_HEADER = 1024
 _OTHER_AUDIO = "Make sure that the alignment belongs to this audio and that the audio is whole."
 
 
@@ -55,7 +55,11 @@ def opened(path: Path) -> Forward:
             size = path.stat().st_size
             if size == 0:
                 raise AudioError(path, "the file is empty")
-            source = _wav_source(path, file, size)
+            sphere = sphere_header(path, file, size)
+            source = _wav_source(path, file, size) if sphere is None else None
+        if sphere is not None:
+            form = {"format": "RAW", "subtype": sphere.subtype, "endian": sphere.endian}
+            return Forward(Samples(path, sphere), samplerate=sphere.rate, channels=sphere.channels, **form)
         return Forward(_system_name(path) if source is None else source)
     except OSError as error:
         raise AudioError(path, f"the file can not be read ({error.strerror})") from None
@@ -76,9 +80,6 @@ def _wav_source(path: Path, file: BinaryIO, size: int) -> io.BytesIO | None:
     else None.
     """
     magic = file.read(12)
-    if magic.startswith(b"NIST_1A") and b"shorten" in file.read(_SPHERE_HEADER):
-        problem = "this SPHERE file is compressed by shorten, which is not read"
-        raise AudioError(path, problem, "Convert it, for instance by `sph2pipe -f wav IN OUT` or by SoX.")
     if magic[:4] not in {b"RIFF", b"RIFX"} or magic[8:] != b"WAVE":
         return None
     order = "<" if magic[:4] == b"RIFF" else ">"
