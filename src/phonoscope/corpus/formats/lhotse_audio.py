@@ -75,7 +75,7 @@ class Recordings:
         known = sources(self._path, f"recording {name!r}", recording) if recording else self._sources.get(name, ())
         wanted = channel if isinstance(channel, list) else [channel]
         if not known:
-            place = wanted[0] if isinstance(channel, int) and not isinstance(channel, bool) and channel > 0 else None
+            place = channel if isinstance(channel, int) and not isinstance(channel, bool) and channel > 0 else None
             return self._file(name), place
         source = next((s for s in known if any(c in s.channels for c in wanted)), None)
         if source is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import re
 import zlib
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +11,7 @@ from phonoscope.corpus.formats.shared import parsed_json, shown
 from phonoscope.errors import FormatError
 
 if TYPE_CHECKING:
+    import io
     from collections.abc import Iterator
     from pathlib import Path
 

@@ -85,7 +85,7 @@ def of_cut(entry: dict[str, Any], known: Recordings, tier: str) -> Iterator[Foun
                 yield Fault(f"{shown(supervision)} stands where a supervision should be")
 
 
-def _utterance(
+def _utterance(  # noqa: PLR0911 (a fault each)
     entry: dict[str, Any],
     known: Recordings,
     tier: str,

@@ -1,8 +1,8 @@
 """SPPAS: ``.xra`` files, as they were written from version 1.1 of the format (2014) to 1.5 (SPPAS 4).
 
-The format's schema is public (``XRAv1.5.xsd``); a document holds tiers, a tier annotations, an annotation a location and
-labels. Over the years the names of elements changed: a location's ``Timeinterval`` stood in a ``Localization`` until
-1.3 and is an ``Interval`` since, a label's text was ``Text`` and is ``Tag``. Both may be given several times with
+The format's schema is public (``XRAv1.5.xsd``): a document holds tiers, a tier annotations, an annotation a location
+and labels. Over the years the names of elements changed: a location's ``Timeinterval`` stood in a ``Localization``
+until 1.3 and is an ``Interval`` since, a label's text was ``Text`` and is ``Tag``. Both may be given several times with
 scores; the best one counts, the first of equal ones. The ``radius`` of a time (how sure SPPAS is of it) is not used.
 """
 
@@ -81,15 +81,15 @@ class Sppas:
             groups.setdefault((path.parent, base), {})[kind[0].lower() if kind else ""] = path
         units, without = [], []
         for (folder, base), kinds in groups.items():
-            path = next((kinds[kind] for kind in _HELD_BY if kind in kinds), None)
-            if path is None:
+            best = next((kinds[kind] for kind in _HELD_BY if kind in kinds), None)
+            if best is None:
                 without.append(min(kinds.values()))
                 continue
             plain = folder / f"{base}.xra"
             audio = found_audio(tree, plain)
-            if audio is None and path != plain:
-                audio = found_audio(tree, path)
-            units.append(Unit(path, partial(read, path, tree.id(plain), audio, settings.tier)))
+            if audio is None and best != plain:
+                audio = found_audio(tree, best)
+            units.append(Unit(best, partial(read, best, tree.id(plain), audio, settings.tier)))
         if not units:
             msg = f"{tree.root}: there are no time-aligned phones (-palign.xra); run SPPAS's Alignment first."
             raise CorpusError(msg)
@@ -189,15 +189,16 @@ class _Reader:
         if not parent and name != "document":
             self._fail(f"this is no XRA document: it starts with <{tag[:40]}>")
         self._open.append(name)
-        annotation = self._annotation
         if name == "tier" and parent == "document":
             self._tiers.append(_Tier(attributes.get("tiername", "")))
         elif name == "annotation" and parent == "tier":
             self._annotation = _Annotation(self._parser.CurrentLineNumber)
             self._tiers[-1].annotations.append(self._annotation)
-        elif annotation is None:
-            return
-        elif name in {"localization", "location"}:
+        elif self._annotation is not None:
+            self._start_within(name, parent, attributes, self._annotation)
+
+    def _start_within(self, name: str, parent: str, attributes: dict[str, str], annotation: _Annotation) -> None:
+        if name in {"localization", "location"}:
             self._location = (False, _score(attributes))
         elif name in _LOCATIONS:
             own = _score(attributes)
@@ -215,7 +216,7 @@ class _Reader:
         elif name in {"tag", "text"} and parent == "label":
             self._text, self._text_score = [], _score(attributes)
 
-    def _end(self, tag: str) -> None:
+    def _end(self, _: str) -> None:
         name = self._open.pop()
         if name == "annotation" and self._open[-1] == "tier":
             self._annotation = None
