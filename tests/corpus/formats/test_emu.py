@@ -4,7 +4,7 @@ import json
 import unicodedata
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -68,7 +68,7 @@ def test_a_database(tmp_path: Path) -> None:
     assert [s.id for s in spoken] == ["0000/msajc003", "0000/msajc010", "anna é/msajc003", "anna é/msajc010"]
     assert [s.speaker for s in spoken] == ["0000", "0000", "anna é", "anna é"]
     assert all(s.audio == s.source.with_name(s.source.name.replace("_annot.json", ".wav")) for s in spoken)
-    assert [s.id for s in read_all(FORMAT, tmp_path)][0] == "ae/0000/msajc003"
+    assert read_all(FORMAT, tmp_path)[0].id == "ae/0000/msajc003"
 
 
 def test_a_segment_holds_its_samples(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_the_level_is_found_or_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
-def test_names(tmp_path: Path, form: str) -> None:
+def test_names(tmp_path: Path, form: Literal["NFC", "NFD"]) -> None:
     name = unicodedata.normalize(form, """é "l'été" 1""")
     put(tmp_path / "a b" / f"{name}_annot.json", b"\xef\xbb\xbf" + json.dumps(AE).encode())
     audio = put(tmp_path / "a b" / f"{name}.WAV")

@@ -7,7 +7,7 @@ import json
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from corpus.formats.reading_all import fuzzed, put, read_all, refusal
 from corpus.formats.small_tree import SmallTree
 from phonoscope.corpus.formats.lhotse import FORMAT
-from phonoscope.corpus.source import Interval
 from phonoscope.errors import FormatError
 from phonoscope.settings import CorpusSettings
+
+if TYPE_CHECKING:
+    from phonoscope.corpus.source import Interval
 
 Json = dict[str, Any]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,9 +109,3 @@ def test_appended_cuts_are_refused(tmp_path: Path, corpus: tuple[Any, Any]) -> N
     (cut,) = lhotse.CutSet.from_manifests(*corpus)
     lhotse.CutSet.from_cuts([cut.append(cut)]).to_file(tmp_path / "cuts.jsonl")
     assert "mixes 2 recordings" in refusal(FORMAT, tmp_path)
-
-
-def test_audio_in_memory_is_refused(tmp_path: Path, corpus: tuple[Any, Any]) -> None:
-    (cut,) = lhotse.CutSet.from_manifests(*corpus)
-    lhotse.CutSet.from_cuts([dataclasses.replace(cut, recording=cut.recording.move_to_memory())]).to_file(tmp_path / "cuts.jsonl")
-    assert "its audio is of the type 'memory', and only files are read; save the audio" in refusal(FORMAT, tmp_path)

@@ -4,6 +4,7 @@ import time
 import unicodedata
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Literal
 from xml.sax.saxutils import escape
 
 import pytest
@@ -15,6 +16,9 @@ from corpus.formats.small_tree import SmallTree
 from phonoscope.corpus.formats.sppas import FORMAT
 from phonoscope.corpus.source import Interval
 from phonoscope.settings import CorpusSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Times = list[tuple[str, float, float]]
 
@@ -63,7 +67,7 @@ def xra_1_1(times: Times) -> str:
 
 
 @pytest.mark.parametrize("written", [xra_1_1, xra_1_2, xra_1_5])
-def test_all_versions_read_the_same(tmp_path: Path, written: type[str]) -> None:
+def test_all_versions_read_the_same(tmp_path: Path, written: Callable[[Times], str]) -> None:
     path = put(tmp_path / "anna" / "demo-palign.xra", written(SPOKEN))
     audio = put(tmp_path / "anna" / "demo.WAV")
     (spoken,) = read_all(FORMAT, tmp_path)
@@ -88,7 +92,7 @@ def test_of_a_recordings_files_the_time_aligned_phones_are_read(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
-def test_names_with_spaces_accents_and_quotes(tmp_path: Path, form: str) -> None:
+def test_names_with_spaces_accents_and_quotes(tmp_path: Path, form: Literal["NFC", "NFD"]) -> None:
     name = unicodedata.normalize(form, """AG éàç "l'été" 1""")
     put(tmp_path / f"{name}-palign.xra", xra_1_5(SPOKEN))
     audio = put(tmp_path / f"{name}.wav")
@@ -200,6 +204,6 @@ def test_what_is_written_is_read(items: list[tuple[str, int]]) -> None:
 
 
 @pytest.mark.parametrize("written", [xra_1_2, xra_1_5])
-def test_broken_files_give_named_errors(tmp_path: Path, written: type[str]) -> None:
+def test_broken_files_give_named_errors(tmp_path: Path, written: Callable[[Times], str]) -> None:
     data = written(SPOKEN).encode()
     assert fuzzed(FORMAT, tmp_path, tmp_path / "x-palign.xra", data, seed=5, n=400) > 100

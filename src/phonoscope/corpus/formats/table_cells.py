@@ -20,7 +20,12 @@ _CORRECT: Final = "correct the cell"
 
 
 def typed(path: Path, known: Columns, batch: pl.DataFrame, noun: str, *, commas: bool) -> pl.DataFrame:
-    """Turn a batch of cells into `TEXTS`, start, end and `SPANS` (seconds, null where empty or missing) and line.
+    """Turn a batch of cells, without spaces around them, into values.
+
+    Returns
+    -------
+    frame
+        Columns `TEXTS`, start and end (seconds), `SPANS` (seconds, null where empty or missing), and line.
 
     Parameters
     ----------
@@ -59,7 +64,7 @@ def typed(path: Path, known: Columns, batch: pl.DataFrame, noun: str, *, commas:
 
 
 def _cell(known: Columns, name: str) -> pl.Expr:
-    return pl.col(str(known.at[name])) if name in known.at else pl.lit("")
+    return pl.col(str(known.at[name])).str.strip_chars() if name in known.at else pl.lit("")
 
 
 def _number(known: Columns, name: str, *, commas: bool) -> pl.Expr:

@@ -147,7 +147,7 @@ class Utterances:
 
     def _audio(self, group: dict[str, Any]) -> Path | CorpusError | None:
         name = group[self._by]
-        if not name.strip():
+        if not name:
             raise self._fail(group["line"], f"the {self._by} is missing", "fill in the cell")
         try:
             return self._tree.audio_named(name, self._path)
@@ -185,7 +185,7 @@ class Utterances:
         return Spoken(key, group["speaker"], audio, found, self._path, where, start, end, channel, part)
 
     def _channel(self, group: dict[str, Any]) -> int | None:
-        text = group["channel"].strip().removesuffix(".0")
+        text = group["channel"].removesuffix(".0")
         if not text:
             return None
         if not (text.isascii() and text.isdigit() and len(text) <= _CHANNEL_DIGITS):
@@ -195,11 +195,11 @@ class Utterances:
 
     def _id(self, group: dict[str, Any], audio: Path | None) -> str:
         utterance = group["utterance"]
-        if utterance and not (group["audio"] and utterance.strip().isdecimal()):
+        if utterance and not (group["audio"] and utterance.isdecimal()):
             return _nfc(utterance if group["audio"] else _stem(self._tree, utterance, audio))
         stem = _stem(self._tree, group[self._by], audio)
         if utterance:  # a bare number counts the utterances of a recording
-            return f"{stem}/{utterance.strip()}"
+            return f"{stem}/{utterance}"
         if group["_several"] == 1:
             return stem
         return _nfc("-".join([stem, *(x for x in (group["channel"], group["speaker"]) if x)]))
@@ -209,7 +209,7 @@ def _stem(tree: Tree, name: str, audio: Path | None) -> str:
     """Name a recording as the other formats do: by its place in the corpus, without its suffix."""
     if audio is not None and Path(name).is_absolute() and audio.is_relative_to(tree.root):
         return tree.id(audio)
-    pure = PurePosixPath(name.strip().replace("\\", "/"))
+    pure = PurePosixPath(name.replace("\\", "/"))
     if pure.suffix.lower() in _AUDIO:
         pure = pure.with_suffix("")
     return _nfc("/".join(part for part in pure.parts if part not in {"/", ".", ".."}) or name)
