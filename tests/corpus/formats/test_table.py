@@ -84,6 +84,12 @@ def test_parquet(tmp_path: Path, typed: bool) -> None:  # noqa: FBT001 (a parame
     assert summary(read_all(FORMAT, tmp_path)) == EXPECTED
 
 
+def test_other_columns_may_hold_anything(tmp_path: Path) -> None:
+    others = pl.DataFrame({"vector": [[1, 2]] * 4, "point": [{"x": 1}] * 4, "bytes": [b"\xff"] * 4})
+    pl.concat([others, pl.read_csv(FULL.encode())], how="horizontal").write_parquet(tmp_path / "t.parquet")
+    assert summary(read_all(FORMAT, tmp_path)) == EXPECTED
+
+
 def test_phonoscopes_own_corpus_table(tmp_path: Path) -> None:
     """A run's corpus.parquet (utterance, speaker, phone, start, end, split), put beside the audio."""
     rows = {
@@ -270,14 +276,14 @@ def test_which_table_is_taken(tmp_path: Path) -> None:
 
 
 def test_a_table_is_read_as_far_as_it_is_needed(tmp_path: Path) -> None:
-    rows = "".join(f"r{i},p,0,1\n" for i in range(100_000))
+    rows = "".join(f"r{i // 100},p,{i % 100},{i % 100 + 1}\n" for i in range(70_000))
     put(tmp_path / "t.csv", "audio,phone,start,end\n" + rows + "r,p,0,oops\n")
     (unit,) = FORMAT.listing(SmallTree(tmp_path), CorpusSettings()).units
     reading = unit.read()
     first = next(reading)
     assert isinstance(first, Spoken)
     assert first.id == "r0"
-    with pytest.raises(FormatError, match="line 100002"):
+    with pytest.raises(FormatError, match="line 70002"):
         list(reading)
 
 

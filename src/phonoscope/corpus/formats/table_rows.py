@@ -147,12 +147,18 @@ def _undecodable(path: Path) -> str:
 
 
 def _parquet(path: Path) -> Table:
-    header = tuple(_guarded(path, lambda: list(pl.read_parquet_schema(path))))
-    return Table(header, _slices(path, header), "row", decimal_commas=False)
+    schema = _guarded(path, lambda: pl.read_parquet_schema(path))
+    return Table(tuple(schema), _slices(path, schema), "row", decimal_commas=False)
 
 
-def _slices(path: Path, header: tuple[str, ...]) -> Iterator[pl.DataFrame]:
-    texts = [pl.col(name).cast(pl.String).fill_null("").alias(str(i)) for i, name in enumerate(header)]
+def _slices(path: Path, schema: dict[str, pl.DataType]) -> Iterator[pl.DataFrame]:
+    texts = [
+        # lists and bytes are no cells, and none of ours
+        pl.lit("").alias(str(i))
+        if kind.is_nested() or kind in {pl.Binary, pl.Object}
+        else pl.col(name).cast(pl.String).fill_null("").alias(str(i))
+        for i, (name, kind) in enumerate(schema.items())
+    ]
     offset = 0
     while True:
         part = pl.scan_parquet(path).slice(offset, _SLICE).select(texts)
