@@ -46,6 +46,18 @@ class CorpusError(PhonoscopeError):
     """A corpus can not be read or can not be used."""
 
 
+class FormatError(CorpusError):
+    """A file of alignments is broken, or says what can not be used: which file, where in it, what to do."""
+
+    def __init__(self, path: Path, where: str, problem: str, todo: str) -> None:
+        super().__init__(path, where, problem, todo)  # all of them, so that it can be sent to another process
+
+    def __str__(self) -> str:
+        """Return the sentence."""
+        path, where, problem, todo = self.args
+        return f"{path}{', ' * bool(where)}{where}: {problem}; {todo}."
+
+
 class TextGridError(CorpusError):
     """A TextGrid is broken: which file, which line, what was found there."""
 

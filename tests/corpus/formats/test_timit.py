@@ -10,17 +10,17 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from corpus.formats.small_tree import SmallTree
 from corpus.mutating import mutated
 from phonoscope.corpus.formats.timit import FORMAT, read_phones
 from phonoscope.corpus.source import Interval, Spoken
+from phonoscope.corpus.tree import Tree
 from phonoscope.errors import AudioError, CorpusError, FormatError, PhonoscopeError
 from phonoscope.settings import CorpusSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from phonoscope.corpus.source import Format, Listing, Tree
+    from phonoscope.corpus.source import Format, Listing
 
 PHONES = [(0, 1600, "h#"), (1600, 3200, "sh"), (3200, 4000, "ix"), (4000, 16000, "ax-h"), (16000, 32000, "h#")]
 HEADER = """NIST_1A
@@ -58,7 +58,7 @@ def utterance(stem: Path, *, wav: str = ".WAV", suffix: str = ".PHN") -> Path:
 
 def listed(root: Path, audio: Path | None = None) -> Listing:
     form: Format = FORMAT
-    tree: Tree = SmallTree(root, audio)
+    tree: Tree = Tree(root, audio)
     assert form.recognises(tree)
     return form.listing(tree, CorpusSettings())
 
@@ -161,13 +161,13 @@ def test_one_file_alone(tmp_path: Path) -> None:
 
 
 def test_other_files_of_this_suffix_are_not_timit(tmp_path: Path) -> None:
-    assert not FORMAT.recognises(SmallTree(tmp_path))
+    assert not FORMAT.recognises(Tree(tmp_path))
     with pytest.raises(CorpusError, match=r"there is no \.PHN file"):
-        FORMAT.listing(SmallTree(tmp_path), CorpusSettings())
+        FORMAT.listing(Tree(tmp_path), CorpusSettings())
     for i, text in enumerate(("", "\n\n", "0.1 0.2 a\n", "sh ix\n", "<phones/>")):
         (tmp_path / f"{i}").mkdir()
         (tmp_path / f"{i}" / "x.phn").write_text(text)
-        assert not FORMAT.recognises(SmallTree(tmp_path / f"{i}"))
+        assert not FORMAT.recognises(Tree(tmp_path / f"{i}"))
 
 
 @pytest.mark.parametrize(
@@ -217,8 +217,8 @@ def test_what_was_written_is_read(tmp_path: Path, ends: list[tuple[int, str]], n
 def test_mutated_files_are_read_or_refused(tmp_path: Path, seed: int) -> None:
     path = utterance(tmp_path / "DR1" / "FCJF0" / "SX1")
     path.write_bytes(mutated(path.read_bytes(), random.Random(seed)))  # noqa: S311
-    FORMAT.recognises(SmallTree(tmp_path))
-    for unit in FORMAT.listing(SmallTree(tmp_path), CorpusSettings()).units:
+    FORMAT.recognises(Tree(tmp_path))
+    for unit in FORMAT.listing(Tree(tmp_path), CorpusSettings()).units:
         try:
             spoken = list(unit.read())
         except PhonoscopeError:
