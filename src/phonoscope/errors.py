@@ -131,3 +131,10 @@ class PanelError(PhonoscopeError):
 
 class RunDirectoryError(PhonoscopeError):
     """The output folder can not be written, or belongs to something else."""
+
+
+class FormatError(CorpusError):
+    """A file of a corpus is not what its format wants: which file, where in it, what was found, what to do."""
+
+    def __init__(self, path: Path, where: str, problem: str, todo: str) -> None:
+        super().__init__(f"{path}{', ' + where if where else ''}: {problem}. {todo}")

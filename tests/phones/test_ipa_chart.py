@@ -8,7 +8,8 @@ import pytest
 
 from phonoscope.phones.features import LEGEND_GROUPS, chart_order, features_of, legend_group
 
-PLACES = ("bilabial labiodental dental alveolar postalveolar retroflex palatal velar uvular pharyngeal glottal").split()
+PLACES = ["bilabial", "labiodental", "dental", "alveolar", "postalveolar", "retroflex"]
+PLACES += ["palatal", "velar", "uvular", "pharyngeal", "glottal"]
 # a field a place; of two letters the first is voiceless; "." is an empty or a shaded field
 PULMONIC = {
     "plosive": "pb . . td . ʈɖ cɟ kɡ qɢ . ʔ.",

@@ -17,8 +17,9 @@ from phonoscope.phones.features import (
     legend_group,
     terms,
 )
-from phonoscope.phones.inventory import french, read_table
+from phonoscope.phones.inventory import french
 from phonoscope.phones.symbols import COLUMNS, satisfies
+from phonoscope.phones.tables import read_table
 
 LETTERS = [row["ipa"] for row in read_table("features.csv")]
 MARKS = sorted({chr(int(row["mark"].removeprefix("U+"), base=16)) for row in read_table("feature-marks.csv")})

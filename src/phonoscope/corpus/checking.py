@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 from phonoscope.corpus.textgrid import IntervalTier, PointTier, TextGrid
 from phonoscope.corpus.types import Segment
 from phonoscope.errors import EmptyIntervalError, OutsideAudioError, OverlapError, TierError
-from phonoscope.phones.inventory import PAUSE, Folding, read_table
+from phonoscope.phones.inventory import PAUSE, Folding
+from phonoscope.phones.tables import read_table
 
 if TYPE_CHECKING:
     from pathlib import Path

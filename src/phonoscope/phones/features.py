@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from phonoscope.phones.inventory import read_table
 from phonoscope.phones.symbols import read_symbol, satisfies
+from phonoscope.phones.tables import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

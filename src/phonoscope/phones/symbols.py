@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from phonoscope.phones.inventory import read_table
+from phonoscope.phones.tables import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
