@@ -10,7 +10,7 @@ import unicodedata
 from functools import cache
 
 from phonoscope.phones.features import features_of
-from phonoscope.phones.symbols import TIES, letters, marks
+from phonoscope.phones.symbols import TIES, letters, marks, prefixes
 from phonoscope.phones.tables import read_table
 
 _LENGTH = "ːˑ"
@@ -84,6 +84,16 @@ def ipa_of(label: str) -> str:
     except ValueError:
         return ""
     return text
+
+
+def unknown_sign(label: str) -> str:
+    """Return the first sign of a label that no table has, "" if there is none."""
+    return next((sign for sign in canonical(label) if sign not in _signs()), "")
+
+
+@cache
+def _signs() -> frozenset[str]:
+    return frozenset("".join(letters())) | marks() | prefixes()
 
 
 @cache

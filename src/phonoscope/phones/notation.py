@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from phonoscope.errors import FormatError, SettingError
 from phonoscope.phones.choosing import choose_set, phones_only
 from phonoscope.phones.folding_table import TableFold, plain, read_folding_table
-from phonoscope.phones.ipa_labels import ipa_of
+from phonoscope.phones.ipa_labels import ipa_of, unknown_sign
 from phonoscope.phones.own_labels import best_reading, ipa_fold, ipa_phones, own_fold, own_phones
 from phonoscope.phones.sets import TITLES, made_inventory, named_set
 
@@ -168,6 +168,12 @@ def _check_phones(table: FoldingTable, inventory: Inventory) -> None:
             raise FormatError(table.path, f"line {line}", f"the phone {phone!r} is none of {inventory.name}'s", hint)
 
 
+def _of_sign(notation: Notation, label: str) -> str:
+    """Name the sign that makes a label in IPA unreadable, where it is one of several."""
+    sign = unknown_sign(label) if notation.name == "ipa" else ""
+    return f"no sign {sign!r}, " if sign and sign != label else ""
+
+
 def _has_position(label: str) -> bool:
     return label.strip().endswith(_POSITIONS) and len(label.strip()) > len(_POSITIONS[0])
 
@@ -191,11 +197,13 @@ def _note(notation: Notation, counts: Mapping[str, int], why: str, table: Foldin
     left = Counter({label: n for label, n in phones.items() if notation._fold(label) is None})  # noqa: SLF001 (no positions here)
     titles = {"ipa": "the phones that the labels name in IPA", "own": "the corpus's own labels", "table": "the phones"}
     title = titles.get(notation.name) or TITLES[notation.name]
-    parts = [f"the phone set is {title} ({len(notation.phones)}), as {why}"]
+    n_phones = f" ({len(notation.phones)})" if notation.name in titles else ""
+    parts = [f"the phone set is {title}{n_phones}, as {why}"]
     if total:
-        parts.append(f"{(total - left.total()) / total:.1%} of the {total:,} labels that are no pauses fold onto it")
+        share = f"{total - left.total():,} of the {total:,}" if left else f"all {total:,}"
+        parts.append(f"{share} labels that are no pauses fold onto it")
     if left:
-        listed = ", ".join(f"{label!r} ({n:,})" for label, n in left.most_common(_SHOWN))
+        listed = ", ".join(f"{label!r} ({_of_sign(notation, label)}{n:,})" for label, n in left.most_common(_SHOWN))
         more = f" and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
         parts.append(f"left over: {listed}{more}")
     if table:

@@ -119,6 +119,11 @@ def marks() -> frozenset[str]:
     return frozenset(_marks())
 
 
+def prefixes() -> frozenset[str]:
+    """Return the signs that may stand before the first letter and say something of the phone."""
+    return frozenset(_prefixes())
+
+
 def read_symbol(ipa: str) -> Row:
     """Read one phone: a letter or letters that make one phone, with marks after them and perhaps one before.
 
