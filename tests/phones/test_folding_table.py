@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -30,7 +30,7 @@ def write(folder: Path, content: str | bytes) -> Path:
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 @pytest.mark.parametrize("change", ["\ufeff{}", "{}", "\r\n", ";", "\t"])
-def test_a_table_is_read(tmp_path: Path, change: str, form: str) -> None:
+def test_a_table_is_read(tmp_path: Path, change: str, form: Literal["NFC", "NFD"]) -> None:
     text = unicodedata.normalize(form, TABLE)
     if change in ";\t":
         text = text.replace('"stress, left away"', "x").replace(",", change)

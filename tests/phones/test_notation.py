@@ -91,7 +91,8 @@ def test_the_format_speaks_for_timit_unless_the_labels_do_not_fit() -> None:
 def test_the_note_says_what_and_why() -> None:
     assert chosen(LABELS["french"]["MFA"] + " x 2").note == (
         "The phone set is the 33 phones of French, as the labels are those of French (/R H y 2 9 a~ o~ e~/ among "
-        "them); 360 of the 365 labels that are no pauses fold onto it; left over: 'x' (2), 'dʒ' (1), 'ts' (1), 'tʃ' (1)."
+        "them); 360 of the 365 labels that are no pauses fold onto it; left over: 'x' (2), 'dʒ' (1), 'ts' (1), "
+        "'tʃ' (1)."
     )
     assert "not French, of which the nasal vowels are wanting (if it is, give --corpus.phones french)" in (
         chosen(LABELS["own"]["Spanish SAMPA"]).note
@@ -118,7 +119,7 @@ def test_any_labels_fold(phones: str, labels: dict[str, int]) -> None:
         phone = notation.fold(label)
         assert phone is None or phone == PAUSE or phone in notation.phones
         assert phone is None or notation.fold(phone) == phone
-    other = {}
+    other: dict[str, int] = {}
     for label, n in labels.items():
         for form in ("NFC", "NFD"):
             written = unicodedata.normalize(form, label)
@@ -231,7 +232,7 @@ NATURAL = [
     ("arpabet", "IY UW", "close vowels"),
     ("arpabet", "CH JH", "affricates"),
     ("arpabet", "AY AW OY EY OW", "diphthongs"),
-    ("ipa", "ⁿd ᵐb", "prenasalised plosives"),
+    ("ipa", "ⁿd ᵐb", "prenasalised consonants"),
     ("ipa", "ǃ ǀ", "clicks"),
     ("ipa", "tʼ kʼ", "ejective consonants"),
     ("ipa", "aː iː", "long vowels"),
