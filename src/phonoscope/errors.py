@@ -47,15 +47,14 @@ class CorpusError(PhonoscopeError):
 
 
 class FormatError(CorpusError):
-    """A file of alignments is broken, or says what can not be used: which file, where in it, what to do."""
+    """A file of alignments, or a table that belongs to it, is broken or not as its format has it.
 
-    def __init__(self, path: Path, where: str, problem: str, todo: str) -> None:
-        super().__init__(path, where, problem, todo)  # all of them, so that it can be sent to another process
+    `where` tells the place in the file: "line 12", "tier 'phones' at 0.200 s", or nothing; `todo` is a sentence.
+    """
 
-    def __str__(self) -> str:
-        """Return the sentence."""
-        path, where, problem, todo = self.args
-        return f"{path}{', ' * bool(where)}{where}: {problem}; {todo}."
+    def __init__(self, path: Path, where: str, problem: str, todo: str = "Correct the file, or remove it.") -> None:
+        sentence = todo[:1].upper() + todo[1:].rstrip(".")
+        super().__init__(f"{path}{', ' if where else ''}{where}: {problem}. {sentence}.")
 
 
 class TextGridError(CorpusError):
@@ -63,16 +62,6 @@ class TextGridError(CorpusError):
 
     def __init__(self, path: Path, line: int, problem: str) -> None:
         super().__init__(f"{path}, line {line}: {problem}. Open it in Praat and save it again, or remove it.")
-
-
-class FormatError(CorpusError):
-    """A file of alignments, or a table that belongs to it, is broken or not as its format has it.
-
-    `where` tells the place in the file: "line 12", "tier 'phones' at 0.200 s", or nothing.
-    """
-
-    def __init__(self, path: Path, where: str, problem: str, todo: str = "Correct the file, or remove it.") -> None:
-        super().__init__(f"{path}{', ' if where else ''}{where}: {problem}. {todo}")
 
 
 class AudioError(CorpusError):
@@ -90,13 +79,6 @@ class TierError(CorpusError):
     def __init__(self, path: Path, problem: str, tiers: Iterable[str]) -> None:
         there = ", ".join(map(repr, tiers)) or "none"
         super().__init__(f"{path}: {problem}; the file's tiers: {there}. Name the phones' tier by --corpus.tier NAME.")
-
-
-class FormatError(CorpusError):
-    """A file of alignments is broken: which file, where in it ("line 3"; "" for all of it), what, what to do."""
-
-    def __init__(self, path: Path, where: str, problem: str, todo: str = "Correct the file, or remove it.") -> None:
-        super().__init__(f"{path}{', ' if where else ''}{where}: {problem}. {todo}")
 
 
 class IntervalError(CorpusError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from phonoscope.interpretation import interpret
 from phonoscope.jobs import limited_threads, resolve_jobs
 from phonoscope.phones.features import legend_group
 from phonoscope.phones.inventory import french
+from phonoscope.phones.symbols import read_symbol
 from phonoscope.probing.activations import write_activations
 from phonoscope.probing.panel import Panel, check_enough, draw_panel
 from phonoscope.progress import Progress, Quiet
@@ -102,6 +104,13 @@ def _ipa(corpus: Corpus) -> Mapping[str, str]:
     return corpus.ipa or french().ipa
 
 
+def _has_formants(sign: str) -> bool:
+    """Tell whether a phone is an oral vowel that stays where it is, so that F1 and F2 at its middle describe it."""
+    if legend_group(sign) != "oral vowel":
+        return False
+    return "contour" not in read_symbol(sign)
+
+
 @dataclass(frozen=True)
 class _Stages:
     """The stages of one run; each is skipped if its files are there, as files are written whole or not at all."""
@@ -156,6 +165,8 @@ class _Stages:
             (self.out / "model.safetensors").unlink()
         write_frame(table, path)
         write_frame(labels_table(corpus), self.out / "labels.csv")
+        about = {"name": corpus.notation, "note": corpus.note}
+        write_text(self.out / "notation.json", json.dumps(about, ensure_ascii=False, indent=1) + "\n")
 
     def _probe(self, corpus: Corpus) -> None:
         signal = self.settings.signal
@@ -171,7 +182,7 @@ class _Stages:
         warnings += self._measure_formants(corpus, panel)
         write_text(self.out / "warnings.txt", "".join(f"{' '.join(warning.split())}\n" for warning in warnings))
         ipa = _ipa(corpus)
-        counts = panel.counts.with_columns(pl.col("phone").replace_strict(ipa, default=pl.col("phone")).alias("ipa"))
+        counts = panel.counts.with_columns(pl.col("phone").replace_strict(ipa, default="").alias("ipa"))
         write_frame(counts.select("phone", "ipa", pl.exclude("phone", "ipa")), self.out / "panel.csv")
         write_frame(panel.samples, self.out / "panel.parquet")
 
@@ -194,7 +205,7 @@ class _Stages:
         path = self.out / "formants.csv"
         path.unlink(missing_ok=True)
         ipa = _ipa(corpus)
-        vowels = [phone for phone in panel.phones if legend_group(ipa.get(phone, phone)) == "oral vowel"]
+        vowels = [phone for phone in panel.phones if _has_formants(ipa.get(phone, ""))]
         if not vowels:
             return []
         try:

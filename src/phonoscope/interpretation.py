@@ -53,7 +53,7 @@ def interpret(run: Run, settings: Settings, progress: Progress) -> None:
     ipa = run.ipa
     table = feature_table({phone: ipa[phone] for phone in dict.fromkeys(run.panel["phone"])})
     if table.unknown:
-        listed = ", ".join(f"/{phone}/ [{ipa[phone]}]" for phone in table.unknown)
+        listed = ", ".join(f"/{phone}/" + f" [{ipa[phone]}]" * bool(ipa[phone]) for phone in table.unknown)
         progress.warn(f"no phonological features are known of {listed}; they are in no natural class")
     classes = class_entries(run, settings, table, progress)
     write_text(run.path / "classes.json", json.dumps(classes, ensure_ascii=False, indent=1) + "\n")

@@ -73,7 +73,13 @@ class Run:
     @property
     def ipa(self) -> dict[str, str]:
         """The IPA sign of each phone of the inventory."""
-        return dict(self.panel_counts.select("phone", "ipa").iter_rows())
+        return dict(self.panel_counts.select("phone", pl.col("ipa").fill_null("")).iter_rows())
+
+    @property
+    def notation(self) -> str:
+        """What the phone set is called; "" if the run does not say."""
+        path = self.path / "notation.json"
+        return str(json.loads(path.read_text(encoding="utf-8"))["name"]) if path.exists() else ""
 
     @property
     def clusters(self) -> pl.DataFrame:

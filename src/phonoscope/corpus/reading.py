@@ -10,7 +10,6 @@ import numpy as np
 
 from phonoscope.corpus.checking import Folded, fold_all, tally
 from phonoscope.corpus.gathering import Gathered, Raw, gather
-from phonoscope.corpus.notating import Notation, notation_of
 from phonoscope.corpus.oddities import lone_recordings, odd
 from phonoscope.corpus.placing import Speakers, place
 from phonoscope.corpus.recordings import read_headers
@@ -19,6 +18,7 @@ from phonoscope.corpus.splitting import split
 from phonoscope.corpus.tree import Tree
 from phonoscope.corpus.types import Corpus, Utterance
 from phonoscope.errors import BrokenFilesError, CorpusError, UnknownPhonesError
+from phonoscope.phones.notation import Notation, choose_notation
 from phonoscope.progress import Progress, Quiet
 from phonoscope.settings import Settings
 
@@ -123,6 +123,7 @@ def read_corpus(
         left_over=left_over,
         warnings=tuple(warnings),
         notation=found.notation.name,
+        note=found.notation.note,
         ipa=dict(found.notation.ipa),
     )
 
@@ -154,7 +155,7 @@ def survey(path: Path, settings: Settings, *, jobs: int = 1, progress: Progress 
     headers = read_headers((one.spoken.audio for one in raw if one.spoken.audio), jobs=jobs, progress=progress)
     tokens = _tokens(raw, len(gathered.labels))
     counts = {label: n for label, n in zip(gathered.labels, tokens, strict=True) if n}
-    notation = notation_of(counts, settings.corpus, form.name)
+    notation = choose_notation(counts, settings.corpus, form.name)
     folded = fold_all(gathered.labels, notation.phones, notation.fold)
     utterances, problems = _placed(gathered, raw, headers, folded, speakers)
     return Survey(

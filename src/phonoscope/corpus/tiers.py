@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from phonoscope.corpus.textgrid import IntervalTier, PointTier, TextGrid
 from phonoscope.errors import TierError
-from phonoscope.phones.inventory import read_table
+from phonoscope.phones.tables import read_table
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -72,6 +72,7 @@ class Corpus:
     left_over: dict[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     notation: str = ""
+    note: str = ""
     ipa: dict[str, str] = field(default_factory=dict)
 
     @property

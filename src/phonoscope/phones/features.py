@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from phonoscope.phones.inventory import read_table
 from phonoscope.phones.symbols import read_symbol, satisfies
+from phonoscope.phones.tables import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +43,7 @@ _GROUP_CONDITIONS = {
     "semivowel": "kind=semivowel",
     "nasal": "manner=nasal",
     "liquid": "rhoticity=rhotic; manner=lateral approximant|trill|tap",
-    "click": "manner=click|lateral click",
+    "click": "manner=click|lateral click|percussive",
     "plosive": "manner=plosive|implosive",
     "affricate": "manner=affricate|lateral affricate",
     "fricative": "manner=fricative|lateral fricative",
@@ -56,8 +56,11 @@ _ORDERS = {
     "place": (
         "bilabial",
         "labiodental",
+        "dentolabial",
+        "linguolabial",
         "labial-palatal",
         "labial-velar",
+        "bidental",
         "dental",
         "alveolar",
         "postalveolar",
@@ -67,6 +70,7 @@ _ORDERS = {
         "palatal",
         "velar",
         "uvular",
+        "velopharyngeal",
         "pharyngeal",
         "epiglottal",
         "glottal",

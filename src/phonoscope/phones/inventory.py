@@ -1,13 +1,14 @@
-"""The phones of a language, and how labels of SAMPA, X-SAMPA and IPA fold onto them."""
+"""The phones of a language, and how labels of SAMPA, X-SAMPA and IPA fold onto those of French."""
 
 from __future__ import annotations
 
-import csv
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Final
+
+from phonoscope.phones.no_phones import is_pause
+from phonoscope.phones.tables import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,12 +22,6 @@ _IS_UNKNOWN = "unknown"
 _IS_MARK = "mark"
 
 
-def read_table(name: str) -> list[dict[str, str]]:
-    """Read a table of this package's data folder: one mapping from column to cell a row."""
-    text = (files("phonoscope.phones") / "data" / name).read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines()))
-
-
 @dataclass(frozen=True)
 class Inventory:
     """The phones that an experiment tells apart.
@@ -38,9 +33,9 @@ class Inventory:
     phones
         In the order in which tables and figures show them.
     ipa
-        Each phone's sign in the International Phonetic Alphabet.
+        Each phone's sign in the International Phonetic Alphabet; "" where none is known.
     classes
-        Each phone's broad class, such as "consonant" or "nasal vowel".
+        Each phone's broad class, such as "consonant" or "nasal vowel"; "other" where no sign is known.
     """
 
     name: str
@@ -53,9 +48,10 @@ class Folding:
     """Maps the labels of other notations to the phones of an inventory.
 
     A label stands for what its row in the table says: a phone, a pause, or nothing that is known. A label
-    without a row, and without one as it stands when the table's marks (stress, length, narrow diacritics) are
-    taken off it, is unknown too. Labels are compared after canonical decomposition (Unicode NFD), so a nasal
-    vowel may be one character or two; white space around a label does not count.
+    without a row that is a usual one of pauses is a pause. A label without a row, and without one as it stands when
+    the table's marks (stress, length, narrow diacritics) are taken off it, is unknown too. Labels are compared after
+    canonical decomposition (Unicode NFD), so a nasal vowel may be one character or two; white space around a label
+    does not count.
 
     Parameters
     ----------
@@ -97,6 +93,8 @@ class Folding:
     def _folded(self, label: str) -> str | None:
         if label in self._known:
             return self._known[label]
+        if is_pause(label):
+            return PAUSE
         bare = label
         for mark in self._marks:
             bare = bare.replace(mark, "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from phonoscope.phones.inventory import read_table
+from phonoscope.phones.tables import read_table
 
 
 def reference_formants() -> pl.DataFrame:

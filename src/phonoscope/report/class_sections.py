@@ -112,7 +112,7 @@ def _cards(material: Material, clusterers: Sequence[str]) -> Picker:
     chosen_by: set[str] = set()
     asked: dict[str, str] = {}
     for one in material.classes:
-        content = cards(one, material.ipa)
+        content = cards(one, material.signs)
         chosen_by.update(one["chosen_by"])
         asked[one["clusterer"]] = one["criterion"]
         for way in one["chosen_by"]:

@@ -26,7 +26,7 @@ def figure_sections(material: Material) -> dict[str, Any]:
             }
             for group, colour in material.groups.items()
         ],
-        "phone_list": [(phone, material.ipa[phone]) for phone in material.phones],
+        "phone_list": [(phone, material.signs[phone]) for phone in material.phones],
         "clouds": _clouds(material),
         "filters": _filters(material),
     }
@@ -82,7 +82,7 @@ def filter_charts(material: Material, number: int) -> list[Chart]:
             f"figure3-filter{number}",
             vowels,
             material.formants,
-            ipa=material.ipa,
+            ipa=material.signs,
             peak=peak,
             title=f"Vowels, {title}",
         ),
@@ -91,7 +91,7 @@ def filter_charts(material: Material, number: int) -> list[Chart]:
             plosives,
             grid.rows,
             grid.columns,
-            ipa=material.ipa,
+            ipa=material.signs,
             peak=peak,
             title=f"Plosives, {title}",
         ),

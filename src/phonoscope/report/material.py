@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from phonoscope.phonology.hierarchy import Tree
     from phonoscope.results import Run
 
+# the sets whose vowels the reference table has; "" in runs before there were others
+_FRENCH = ("french", "French", "")
 _COLOURS = 8
 _SHOWN = 4_000  # samples on a map: more cover each other, and a page has eight maps
 _PERPLEXITY = 8.0
@@ -111,6 +113,11 @@ class Material:
         return {phone: self.all_ipa[phone] for phone in self.phones}
 
     @cached_property
+    def signs(self) -> dict[str, str]:
+        """What a figure shows in IPA for each phone: its sign, or the phone itself where none is known."""
+        return {phone: sign or phone for phone, sign in self.ipa.items()}
+
+    @cached_property
     def groups(self) -> dict[str, int]:
         """Groups by manner, and the number of each one's colour."""
         names = dict.fromkeys(legend_group(sign) for sign in self.ipa.values())
@@ -122,7 +129,9 @@ class Material:
         looks = {}
         for phone, sign in self.ipa.items():
             group = legend_group(sign)
-            looks[phone] = Look(sign, group, self.groups[group], self._features(phone).get("voicing") != "voiceless")
+            looks[phone] = Look(
+                sign or phone, group, self.groups[group], self._features(phone).get("voicing") != "voiceless"
+            )
         return looks
 
     @cached_property
@@ -253,12 +262,16 @@ class Material:
     @cached_property
     def formants(self) -> dict[str, tuple[float, float]]:
         """F1 and F2 of each vowel of the panel, Hz: as measured, or else those of the reference table."""
+        if self.measured is None and self.run.notation not in _FRENCH:
+            return {}
         table = reference_formants() if self.measured is None else self.measured
         return {phone: (f1, f2) for phone, f1, f2 in table.select("phone", "f1", "f2").iter_rows() if phone in self.ipa}
 
     @property
     def formant_words(self) -> str:
         """Say where the formants are from."""
+        if not self.formants:
+            return "No formants could be measured here."
         if self.measured is None:
             return "Formants are the reference table's (Calliope 1989, men): none could be measured here."
         n = int(self.measured["n"].sum())

@@ -47,6 +47,9 @@ _SECTIONS = {
     "panel": "Panel",
     "methods": "Methods",
 }
+# how the phones of a set are written; those of other sets are labels of the corpus
+NOTATIONS = {"": "SAMPA", "French": "SAMPA", "french": "SAMPA", "arpabet": "ARPAbet", "ipa": "IPA"}
+NOTATIONS |= dict.fromkeys(("timit39", "timit48", "timit61"), "TIMIT")
 _TABLES = (
     "scores", "per_phone", "selection", "classes", "organisation", "filters", "formants", "training", "panel"
 )  # fmt: skip
@@ -124,7 +127,7 @@ def _frame(material: Material, about: Mapping[str, Any]) -> dict[str, Any]:
         for name in _TABLES
         if (path := material.run.path / f"{name}.csv").exists()
     }
-    notation = "SAMPA"
+    notation = NOTATIONS.get(material.run.notation, "label")
     data = Markup("").join(
         [
             data_block("data-look", {"light": LIGHT, "css": FIGURE_CSS, "notation": notation}),

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from phonoscope.errors import CorpusError, FormatError, TierError
-from phonoscope.phones.inventory import read_table
+from phonoscope.phones.tables import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
