@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from phonoscope.clustering.manhattan import own_distances
-from phonoscope.kernels import kernel
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -88,11 +85,3 @@ def test_numba_may_be_told_to_compile_nothing(tmp_path: Path) -> None:
     assert float(found) == pytest.approx(np.exp(-1.0), abs=1e-12)
     assert message == ""
     assert not list(tmp_path.iterdir())
-
-
-def test_a_kernel_is_what_numba_makes_of_a_function() -> None:
-    assert type(own_distances) is type(kernel()(np_sum))
-
-
-def np_sum(values: np.ndarray) -> float:
-    return float(values.sum())
