@@ -49,12 +49,13 @@ class CorpusError(PhonoscopeError):
 class FormatError(CorpusError):
     """A file of alignments, or a table that belongs to it, is broken or not as its format has it.
 
-    `where` tells the place in the file: "line 12", "tier 'phones' at 0.200 s", or nothing; `todo` is a sentence.
+    `where` tells the place in the file: "line 12", "tier 'phones' at 0.200 s", or nothing.
     """
 
     def __init__(self, path: Path, where: str, problem: str, todo: str = "Correct the file, or remove it.") -> None:
-        sentence = todo[:1].upper() + todo[1:].rstrip(".")
-        super().__init__(f"{path}{', ' if where else ''}{where}: {problem}. {sentence}.")
+        # what to do is a sentence of its own, or a part of this one
+        ending = f"; {todo}." if todo[:1].islower() else f". {todo}"
+        super().__init__(f"{path}{', ' if where else ''}{where}: {problem}{ending}")
 
 
 class TextGridError(CorpusError):
@@ -115,7 +116,8 @@ class UnknownPhonesError(CorpusError):
         seen = ", ".join(map(repr, labels)) or "none but pauses"
         super().__init__(
             f"{path}: no label is known as a phone of the inventory; the labels: {seen}. "
-            "Label the phones in SAMPA or IPA, or name another tier by --corpus.tier NAME."
+            "Choose the phone set by --corpus.phones, give a table by --corpus.folding, or name another tier by "
+            "--corpus.tier NAME."
         )
 
 

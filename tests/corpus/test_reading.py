@@ -224,7 +224,7 @@ def test_no_label_is_known(tmp_path: Path, add: Callable[..., Path]) -> None:
     with pytest.raises(
         UnknownPhonesError, match="no label is known as a phone of the inventory; the labels: 'AA1', 'IY0'"
     ):
-        read_corpus(tmp_path)
+        read_corpus(tmp_path, Settings().changed({"corpus.phones": "french"}))
 
 
 def test_only_pauses(tmp_path: Path, add: Callable[..., Path]) -> None:
@@ -410,7 +410,7 @@ def test_utterances_within_recordings(
         "1 utterance without a recording: not used: none-3.",
         "1 audio file without an alignment: not used: 2.wav.",
     )
-    assert (found.notation, found.ipa["S"]) == ("French", "ʃ")
+    assert (found.notation, found.ipa["S"]) == ("french", "ʃ")
 
 
 def test_what_does_not_fit_its_recording(

@@ -112,7 +112,7 @@ def test_audio_that_is_there_twice_is_an_error_of_its_file(tmp_path: Path) -> No
     put(tmp_path / "x.wav")
     put(tmp_path / "x.flac")
     assert len(FORMAT.listing(Tree(tmp_path), CorpusSettings()).units) == 1
-    assert "2 recordings of this name" in refusal(FORMAT, tmp_path)
+    assert "'x.flac' and 'x.wav' have the same name but for the suffix" in refusal(FORMAT, tmp_path)
 
 
 def test_the_best_of_several_tags_and_locations(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def utterance(stem: Path, *, wav: str = ".WAV", suffix: str = ".PHN") -> Path:
 
 def listed(root: Path, audio: Path | None = None) -> Listing:
     form: Format = FORMAT
-    tree: Tree = Tree(root, audio)
+    tree = Tree(root, str(audio or ""))
     assert form.recognises(tree)
     return form.listing(tree, CorpusSettings())
 
