@@ -25,10 +25,12 @@ _FRAMES = {
     "mean": "the mean over the frames of a segment",
 }
 _HELD_OUT = {
-    "auto": "the folder that is named so, or else {share} of the speech, by utterances",
+    "auto": "what lists, the corpus or a folder's name say, or else {share} of the speech, by utterances",
     "utterance": "{share} of the speech, by utterances",
     "speaker": "{share} of the speech, by speakers",
     "folder": "the folder that is named so",
+    "corpus": "what the corpus itself names so",
+    "lists": "what the lists say",
 }
 _PRECISIONS = {
     "auto": "bfloat16 where the processor has it, else float32",
@@ -107,9 +109,18 @@ def _synthesis(settings: Settings) -> str:
 
 def _reading(settings: Settings) -> str:
     c = settings.corpus
-    tier = f"Phones were read from the tier {c.tier!r}. " if c.tier else ""
-    speaker = f"Speakers were told by {c.speaker!r} in the path. " if c.speaker else ""
-    return f"{tier}{speaker}Held out for validation: {_HELD_OUT[c.split].format(share=_percent(c.validation))}."
+    said = [
+        f"Alignments were read as {c.format}." if c.format != "auto" else "",
+        f"Audio was taken from {c.audio!r}." if c.audio else "",
+        f"Phones were read from the tier {c.tier!r}." if c.tier else "",
+        f"The phone set was {c.phones!r}." if c.phones != "auto" else "",
+        f"Labels were folded by the table {c.folding!r}." if c.folding else "",
+        f"Speakers were told by {c.speaker!r} in the path." if c.speaker else "",
+        f"Held out for validation: {_HELD_OUT[c.split].format(share=_percent(c.validation))}.",
+        f"The utterances for training were those listed in {c.train_list!r}." if c.train_list else "",
+        f"Those for validation were listed in {c.validation_list!r}." if c.validation_list else "",
+    ]
+    return " ".join(filter(None, said))
 
 
 def _percent(share: float) -> str:
