@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -41,7 +42,7 @@ class SmallTree:
     def audio_named(self, name: str, beside: Path) -> Path | None:
         for folder in (beside.parent, self.root, self.audio or self.root):
             for suffix in ("", *AUDIO):
-                if (folder / (name + suffix)).is_file():
+                if os.path.isfile(folder / (name + suffix)):  # noqa: PTH113 (takes names that no file can have)
                     return folder / (name + suffix)
         stem = name.rpartition("/")[2]
         return self._only(stem) or self._only(stem.rpartition(".")[0])
