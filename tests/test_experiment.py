@@ -308,7 +308,9 @@ def test_labels_that_were_folded_or_left_out_are_in_a_file(
         ]
         write_audio(tmp_path / "corpus" / f"{name}.wav", 1.0)
         write_grid(tmp_path / "corpus" / f"{name}.TextGrid", phones)
-    settings = SMALL.changed({"corpus.validation": 0.5, "recogniser.max_epochs": 1, "clustering.k": 2})
+    settings = SMALL.changed(
+        {"corpus.phones": "french", "corpus.validation": 0.5, "recogniser.max_epochs": 1, "clustering.k": 2}
+    )
     said: list[str] = []
 
     class Listener(Quiet):

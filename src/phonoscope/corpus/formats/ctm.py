@@ -60,11 +60,12 @@ class Ctm:
         if words:
             found = [path for path in found if path not in words]
             warnings.append(f"{len(words):,} CTMs of words are left out.")
+        taken = {path.parent for path in found}
         folders: dict[Path, Folder] = {}
         used: dict[Path, set[str]] = {}
         units = []
         for path in found:
-            folder = folders.get(path.parent) or folders.setdefault(path.parent, Folder.beside(tree, path))
+            folder = folders.get(path.parent) or folders.setdefault(path.parent, Folder.beside(tree, path, taken))
             names = _names(path, folder)
             items = items_of(tree, path, folder)
             if folder.segments_path:

@@ -11,7 +11,7 @@ from phonoscope.corpus.formats.text import read_text
 from phonoscope.errors import FormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
     from pathlib import Path
 
     from phonoscope.corpus.source import Tree
@@ -30,8 +30,10 @@ class Stretch(NamedTuple):
     channel: int | None
 
 
-def find_table(tree: Tree, beside: Path, name: str) -> Path | None:
-    """Find a table: in the folder of a file, in one above it up to the root, or the only one of its name anywhere.
+def find_table(tree: Tree, beside: Path, name: str, taken: Container[Path]) -> Path | None:
+    """Find a table: in the folder of a file, in one above it up to the root, or the only one of its name elsewhere.
+
+    Tables in the folders `taken` belong to the files there.
 
     Raises
     ------
@@ -45,7 +47,7 @@ def find_table(tree: Tree, beside: Path, name: str) -> Path | None:
         if folder == tree.root or tree.root not in folder.parents:
             break
         folder = folder.parent
-    found = [path for path in tree.files if path.name == name]
+    found = [path for path in tree.files if path.name == name and path.parent not in taken]
     if len(found) > 1:
         listed = ", ".join(str(path) for path in found[:3])
         problem = f"there are {len(found)} tables {name!r} that could belong to this file: {listed}"

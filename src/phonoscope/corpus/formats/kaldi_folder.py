@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from phonoscope.corpus.formats import kaldi
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
     from pathlib import Path
 
     from phonoscope.corpus.source import Tree
@@ -60,8 +60,8 @@ class Folder:
         }
 
     @classmethod
-    def beside(cls, tree: Tree, ctm: Path) -> Folder:
-        """Read the tables that belong to a CTM.
+    def beside(cls, tree: Tree, ctm: Path, taken: Container[Path]) -> Folder:
+        """Read the tables that belong to a CTM; those in the folders `taken` belong to the CTMs there.
 
         Raises
         ------
@@ -70,7 +70,7 @@ class Folder:
         """
 
         def table(name: str, read: Callable[[Path], dict[str, _T]]) -> tuple[dict[str, _T], Path | None]:
-            path = kaldi.find_table(tree, ctm, name)
+            path = kaldi.find_table(tree, ctm, name, taken)
             return (read(path), path) if path else ({}, None)
 
         segments, segments_path = table("segments", kaldi.segments)

@@ -1,0 +1,161 @@
+"""Label files: ``.lab`` of HTK, HTS, Julius and Festival, and HTK's Master Label Files."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from phonoscope.corpus.formats.htk_labels import is_timed, is_xlabel, phones_of, xlabels_of
+from phonoscope.corpus.formats.mlf import HEAD, entries, short_names
+from phonoscope.corpus.formats.text import decoded, read_text
+from phonoscope.corpus.source import Listing, Spoken, Unit
+from phonoscope.errors import CorpusError, FormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from phonoscope.corpus.source import Tree
+    from phonoscope.settings import CorpusSettings
+
+_START = 4096
+_LOOKED_AT = 20
+"""Folders whose first file is looked at to recognise the format."""
+_PREFERRED = ("mono", "monophone", "monophones", "phone", "phones", "phn", "full", "fullcontext")
+"""Folders of which one is read where an utterance has several label files, in this order."""
+
+
+class Lab:
+    """Finds and reads label files with times; those that hold words only, as for the Montreal Forced Aligner, are none."""
+
+    name = "lab"
+    title = "HTK label files"
+
+    def recognises(self, tree: Tree) -> bool:
+        """Tell whether there is a label file with times, the first of its folder, or a Master Label File."""
+        folders = _by_folder(tree.with_suffix(".lab"))
+        first = [files[0] for files in list(folders.values())[:_LOOKED_AT]]
+        return any(map(_is_mlf, tree.with_suffix(".mlf")[:_LOOKED_AT])) or any(map(_is_lab, first))
+
+    def listing(self, tree: Tree, settings: CorpusSettings) -> Listing:
+        """List the files; a folder whose first label file has no times is left out.
+
+        Of several label files for one recording, as HTS has them, those in a folder ``mono`` are read.
+
+        Raises
+        ------
+        CorpusError
+            There is no label file with times.
+        """
+        del settings
+        warnings = []
+        labs: list[Path] = []
+        for folder, files in _by_folder(tree.with_suffix(".lab")).items():
+            if _is_lab(files[0]):
+                labs += files
+            else:
+                warnings.append(f"{folder}: the .lab files hold no times: not used.")
+        mlfs = [path for path in tree.with_suffix(".mlf") if _is_mlf(path)]
+        if not labs and not mlfs:
+            msg = f"{tree.root}: there is no .lab or .mlf file with times; name the folder that holds them."
+            raise CorpusError(msg)
+        audio = {path: tree.audio_of(path) for path in labs}
+        kept = _preferred(tree, audio)
+        if len(kept) < len(labs):
+            n = len(labs) - len(kept)
+            warnings.append(f"{n:,} label files are left out: another folder has those of the same recordings.")
+        units = [Unit(path, partial(_read_lab, path, tree.id(path), audio[path])) for path in kept]
+        units += [_master(tree, path) for path in mlfs]
+        return Listing(tuple(units), tuple(warnings))
+
+
+def _by_folder(files: Iterable[Path]) -> dict[Path, list[Path]]:
+    found: dict[Path, list[Path]] = {}
+    for path in files:
+        found.setdefault(path.parent, []).append(path)
+    return found
+
+
+def _start(path: Path) -> list[str]:
+    """Return a file's first lines; the last one may be cut."""
+    try:
+        with path.open("rb") as file:
+            return decoded(path, file.read(_START)).split("\n")
+    except (OSError, FormatError):
+        return []
+
+
+def _is_lab(path: Path) -> bool:
+    lines = _start(path)
+    return is_timed(next((line for line in lines if line.strip()), "")) or is_xlabel(lines)
+
+
+def _is_mlf(path: Path) -> bool:
+    """Tell whether the first label has times."""
+    lines = [line.strip() for line in _start(path)]
+    return lines[:1] == [HEAD] and is_timed(next((line for line in lines[2:] if line not in {"", "."}), ""))
+
+
+def _preferred(tree: Tree, audio: dict[Path, Path | None]) -> list[Path]:
+    """Leave out label files of a recording for which there are some in a folder with a better name."""
+    of: dict[Path, list[Path]] = {}
+    for path, recording in audio.items():
+        if recording is not None:
+            of.setdefault(recording, []).append(path)
+    left: set[Path] = set()
+    for files in of.values():
+        ranks = [_rank(tree, path) for path in files]
+        left.update(path for path, rank in zip(files, ranks, strict=True) if rank > min(ranks))
+    return [path for path in audio if path not in left]
+
+
+def _rank(tree: Tree, path: Path) -> int:
+    folders = tree.id(path).lower().split("/")[:-1]
+    return next((i for i, name in enumerate(_PREFERRED) if name in folders), len(_PREFERRED))
+
+
+def _read_lab(path: Path, name: str, audio: Path | None) -> Iterator[Spoken]:
+    lines = list(enumerate(read_text(path).split("\n"), 1))
+    first = next((text for _, text in lines if text.strip()), "")
+    if not is_timed(first) and is_xlabel(text for _, text in lines):
+        intervals = xlabels_of(path, lines)
+    else:
+        intervals = phones_of(path, lines)
+    yield Spoken(name, "", audio, intervals, path)
+
+
+def _master(tree: Tree, path: Path) -> Unit:
+    """Look a Master Label File through for the names in it, and find their recordings.
+
+    What is broken in it is told when it is read.
+    """
+    names = []
+    try:
+        names += [entry.name for entry in entries(path)]
+    except FormatError:
+        pass
+    above = tree.id(path).rpartition("/")[0]
+    known = []
+    for short in short_names(names):
+        parts = short.split("/")
+        tails = dict.fromkeys(("/".join(parts), "/".join(parts[-2:]), parts[-1]))
+        audio = next(filter(None, (tree.audio_named(tail, path) for tail in tails)), None)
+        known.append((f"{above}/{short}" if above else short, audio))
+    return Unit(path, partial(_read_master, path, known))
+
+
+def _read_master(path: Path, known: Sequence[tuple[str, Path | None]]) -> Iterator[Spoken | Exception]:
+    for entry, (name, audio) in zip(entries(path), known, strict=False):
+        where = f"line {entry.number}"
+        if "*" in name or "?" in name:
+            yield FormatError(path, where, f"{entry.name[:60]!r} stands for several label files, so that none is known")
+            continue
+        try:
+            intervals = phones_of(path, entry.lines or [(entry.number, "")])
+        except FormatError as error:
+            yield error
+            continue
+        yield Spoken(name, "", audio, intervals, path, where)
+
+
+FORMAT = Lab()
