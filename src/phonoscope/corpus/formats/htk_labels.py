@@ -1,9 +1,10 @@
 """Label files of HTK and HTS, and of ESPS: lines in, phones with times out.
 
-An HTK label is ``[start [end]] name [score] {name [score]}``, times in units of 100 ns (The HTK Book, "Label Files"); the
-names that follow the first are of higher levels, such as the word that begins here. Three things are not phones yet:
-states of phones, which HVite and HSMMAlign write one a line; labels that carry the context of a phone; and names with
-bytes written as octal numbers. ESPS's xlabel writes a header, a line ``#``, and then ``end colour name`` in seconds.
+An HTK label is ``[start [end]] name [score] {name [score]}``, times in units of 100 ns (The HTK Book, "Label Files");
+the names that follow the first are of higher levels, such as the word that begins here. Three things are not phones
+yet: states of phones, which HVite and HSMMAlign write one a line; labels that carry the context of a phone; and names
+with bytes written as octal numbers. ESPS's xlabel writes a header, a line ``#``, and then ``end colour name`` in
+seconds.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 # for lines without blanks at their ends; counts are bounded, so that no line takes long
 _TIMES = re.compile(r"([0-9]{1,15}(?:\.[0-9]{0,15})?)\s+([0-9]{1,15}(?:\.[0-9]{0,15})?)\s+(\S.*)")
 _XLABEL = re.compile(r"([0-9]{1,9}(?:\.[0-9]{0,15})?)\s+-?[0-9]{1,9}(?:\s+(\S.*))?")
-_SCORE = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_SCORE = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _QUOTED = re.compile(r"""(["'])((?:\\.|(?!\1)[^\\])*+)\1(?=\s|\Z)""")
 _OCTAL = re.compile(rb"\\([0-3][0-7]{2})|\\([\\\"'])")
 _INDEXED = re.compile(r"(.+)\[([0-9]{1,3})\]")
@@ -33,6 +34,8 @@ _TRIPHONE = re.compile(r"[^-+]+-([^-+]+)\+[^-+]+")
 _PARTS = re.compile(r"(?:[^-+]+-)?([^-+]+)(?:\+[^-+]+)?")
 _UNITS = 1e7
 """HTK's units of time in a second."""
+_LATEST_SECOND = 1e5
+"""A day has fewer seconds; in HTK's units it is the hundredth part of one."""
 _NO_LENGTH = frozenset({"sp", "sil", "pau"})
 """Pauses that an aligner writes with no duration, where there was none."""
 _ALTERNATIVE = "///"
@@ -67,7 +70,8 @@ def phones_of(path: Path, lines: Sequence[tuple[int, str]]) -> tuple[Interval, .
     -------
     intervals
         The phones in the order of time: states are put together, of a label with context the phone is taken. Times
-        with decimals are taken for seconds, as Julius and WaveSurfer write them. Pauses of no duration are left out.
+        with decimals are taken for seconds, as Julius and WaveSurfer write them, unless that would be more than a day.
+        Pauses of no duration are left out.
 
     Raises
     ------
@@ -75,7 +79,7 @@ def phones_of(path: Path, lines: Sequence[tuple[int, str]]) -> tuple[Interval, .
         A line is no label with its start and end, or there is none.
     """
     parsed = []
-    seconds = False
+    decimals = False
     for number, text in lines:
         line = text.strip()
         if line == _ALTERNATIVE:  # another transcription of the same follows
@@ -85,14 +89,14 @@ def phones_of(path: Path, lines: Sequence[tuple[int, str]]) -> tuple[Interval, .
         match = _TIMES.fullmatch(line)
         if match is None:
             raise FormatError(path, f"line {number}", f"{line[:60]!r} is not a start, an end and a label")
-        seconds = seconds or "." in match[1] or "." in match[2]
+        decimals = decimals or "." in match[1] or "." in match[2]
         parsed.append(Line(number, float(match[1]), float(match[2]), *_names(match[3])))
     if not parsed:
         raise FormatError(path, f"line {lines[0][0]}" if lines else "", "there are no labels")
     for one in parsed:
         if one.end < one.start:
             raise FormatError(path, f"line {one.number}", f"{one.name[:60]!r} ends before it starts")
-    unit = 1.0 if seconds else _UNITS
+    unit = 1.0 if decimals and max(one.end for one in parsed) < _LATEST_SECOND else _UNITS
     found = _centred(list(_whole(parsed)))
     intervals = [Interval(name, start / unit, end / unit) for name, start, end in found]
     kept = [one for one in intervals if one.end > one.start or one.label not in _NO_LENGTH]
@@ -166,13 +170,20 @@ def _whole(lines: Sequence[Line]) -> Iterator[tuple[str, float, float]]:
 def _centred(found: list[tuple[str, float, float]]) -> list[tuple[str, float, float]]:
     """Take the phone out of labels with context: those of HTS, ``x^x-sil+b=o@…``, and triphones, ``a-b+c``.
 
-    ``a-b`` and ``b+c`` are taken for such only where there are triphones: else they may be phones' names.
+    ``a-b`` and ``b+c`` are taken for such only beside triphones, or where ``a+b`` comes before ``a-b``, as in a word of
+    two phones: else they may be phones' names.
     """
     names = [name for name, _, _ in found]
     if any(_FULL.match(name) for name in names):
         matches = [_FULL.match(name) for name in names]
-    elif any(_TRIPHONE.fullmatch(name) for name in names):
+    elif any(_TRIPHONE.fullmatch(name) for name in names) or any(map(_biphones, names, names[1:])):
         matches = [_PARTS.fullmatch(name) for name in names]
     else:
         return found
     return [(match[1] if match else name, a, b) for (name, a, b), match in zip(found, matches, strict=True)]
+
+
+def _biphones(one: str, two: str) -> bool:
+    """Tell whether two labels are ``a+b`` and ``a-b``: the first of two phones, and the second."""
+    left, plus, right = one.partition("+")
+    return bool(left and plus and right) and two == f"{left}-{right}"

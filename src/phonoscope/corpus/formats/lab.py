@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from phonoscope.corpus.formats.htk_labels import is_timed, is_xlabel, phones_of,
 from phonoscope.corpus.formats.mlf import HEAD, entries, short_names
 from phonoscope.corpus.formats.text import decoded, read_text
 from phonoscope.corpus.source import Listing, Spoken, Unit
+from phonoscope.corpus.tree import audio_suffixes
 from phonoscope.errors import CorpusError, FormatError
 
 if TYPE_CHECKING:
@@ -20,25 +22,26 @@ if TYPE_CHECKING:
 
 _START = 4096
 _LOOKED_AT = 20
-"""Folders whose first file is looked at to recognise the format."""
-_PREFERRED = ("mono", "monophone", "monophones", "phone", "phones", "phn", "full", "fullcontext")
+"""Folders whose first files are looked at to recognise the format."""
+_FIRST = 3
+"""Files of a folder that are looked at: the first may be empty or broken."""
+_PREFERRED = ("mono", "monophone", "monophones", "phone", "phones", "phn", "label_phone_align", "full", "fullcontext")
 """Folders of which one is read where an utterance has several label files, in this order."""
 
 
 class Lab:
-    """Finds and reads label files with times; those that hold words only, as for the Montreal Forced Aligner, are none."""
+    """Finds and reads label files with times; word transcripts, as the Montreal Forced Aligner reads them, are none."""
 
     name = "lab"
     title = "HTK label files"
 
     def recognises(self, tree: Tree) -> bool:
-        """Tell whether there is a label file with times, the first of its folder, or a Master Label File."""
-        folders = _by_folder(tree.with_suffix(".lab"))
-        first = [files[0] for files in list(folders.values())[:_LOOKED_AT]]
-        return any(map(_is_mlf, tree.with_suffix(".mlf")[:_LOOKED_AT])) or any(map(_is_lab, first))
+        """Tell whether there is a label file with times among the first of a folder, or in a Master Label File."""
+        folders = list(_by_folder(tree.with_suffix(".lab")).values())[:_LOOKED_AT]
+        return any(map(_is_mlf, tree.with_suffix(".mlf")[:_LOOKED_AT])) or any(map(_are_labs, folders))
 
     def listing(self, tree: Tree, settings: CorpusSettings) -> Listing:
-        """List the files; a folder whose first label file has no times is left out.
+        """List the files; a folder whose first label files have no times is left out.
 
         Of several label files for one recording, as HTS has them, those in a folder ``mono`` are read.
 
@@ -49,16 +52,18 @@ class Lab:
         """
         del settings
         warnings = []
-        labs: list[Path] = []
-        for folder, files in _by_folder(tree.with_suffix(".lab")).items():
-            if _is_lab(files[0]):
-                labs += files
-            else:
-                warnings.append(f"{folder}: the .lab files hold no times: not used.")
+        folders = _by_folder(tree.with_suffix(".lab"))
+        timed = {folder for folder, files in folders.items() if _are_labs(files)}
+        labs = [path for folder, files in folders.items() if folder in timed for path in files]
         mlfs = [path for path in tree.with_suffix(".mlf") if _is_mlf(path)]
         if not labs and not mlfs:
             msg = f"{tree.root}: there is no .lab or .mlf file with times; name the folder that holds them."
             raise CorpusError(msg)
+        if len(timed) < len(folders):
+            first = next(folder for folder in folders if folder not in timed)
+            more = len(folders) - len(timed) - 1
+            others = f" and of {more:,} other {'folders' if more > 1 else 'folder'}" if more else ""
+            warnings.append(f"The .lab files of {first}{others} hold no times: not used.")
         audio = {path: tree.audio_of(path) for path in labs}
         kept = _preferred(tree, audio)
         if len(kept) < len(labs):
@@ -85,6 +90,10 @@ def _start(path: Path) -> list[str]:
         return []
 
 
+def _are_labs(files: Sequence[Path]) -> bool:
+    return any(map(_is_lab, files[:_FIRST]))
+
+
 def _is_lab(path: Path) -> bool:
     lines = _start(path)
     return is_timed(next((line for line in lines if line.strip()), "")) or is_xlabel(lines)
@@ -93,7 +102,8 @@ def _is_lab(path: Path) -> bool:
 def _is_mlf(path: Path) -> bool:
     """Tell whether the first label has times."""
     lines = [line.strip() for line in _start(path)]
-    return lines[:1] == [HEAD] and is_timed(next((line for line in lines[2:] if line not in {"", "."}), ""))
+    labels = (line for line in lines[1:] if line not in {"", "."} and not line.startswith(('"', "'")))
+    return lines[:1] == [HEAD] and is_timed(next(labels, ""))
 
 
 def _preferred(tree: Tree, audio: dict[Path, Path | None]) -> list[Path]:
@@ -129,17 +139,15 @@ def _master(tree: Tree, path: Path) -> Unit:
 
     What is broken in it is told when it is read.
     """
-    names = []
-    try:
-        names += [entry.name for entry in entries(path)]
-    except FormatError:
-        pass
+    names: list[str] = []
+    with contextlib.suppress(FormatError):  # the names above what is broken are kept
+        names.extend(entry.name for entry in entries(path))
     above = tree.id(path).rpartition("/")[0]
     known = []
     for short in short_names(names):
-        parts = short.split("/")
-        tails = dict.fromkeys(("/".join(parts), "/".join(parts[-2:]), parts[-1]))
-        audio = next(filter(None, (tree.audio_named(tail, path) for tail in tails)), None)
+        audio = tree.audio_named(short, path)
+        if audio is not None and audio.suffix.lower() not in audio_suffixes():  # a file of just this name
+            audio = tree.audio_of(path.parent / f"{short}.lab")
         known.append((f"{above}/{short}" if above else short, audio))
     return Unit(path, partial(_read_master, path, known))
 

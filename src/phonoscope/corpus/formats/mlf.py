@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import itertools
 import re
 import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +19,7 @@ _NAME = re.compile(r"""(["'])(.+)\1""")
 _ELSEWHERE = re.compile(r"""(["'])(.+)\1\s*[-=]>.*""")
 _SUFFIX = re.compile(r"\.(?:lab|rec|phn|mono|full|ali|txt|wav|mfc|plp|fbk|cmp)", re.IGNORECASE)
 _ROOTED = re.compile(r"[A-Za-z]:/|/")
+_OCTAL = re.compile(r"(?:\\[23][0-7]{2})+")
 
 
 class Entry(NamedTuple):
@@ -35,8 +36,8 @@ def entries(path: Path) -> Iterator[Entry]:
     Raises
     ------
     FormatError
-        The file can not be read, does not start as a Master Label File, does not have a name where one has to be, refers
-        to label files elsewhere, or ends within an entry.
+        The file can not be read, does not start as a Master Label File, does not have a name where one has to be,
+        refers to label files elsewhere, or ends within an entry.
     """
     try:
         with path.open("rb") as file:
@@ -75,15 +76,36 @@ def _named(path: Path, number: int, line: str) -> str:
 
 
 def short_names(names: Sequence[str]) -> list[str]:
-    """Return the names of entries as paths without suffixes, and without the folder that stands for any, or holds all."""
+    """Return the names of entries as paths in NFC, without suffixes, and without the folder above that is any or all's.
+
+    Bytes of UTF-8 may be written as octal numbers, as HTK does.
+    """
     paths = [_path(name) for name in names]
     folders = [path.split("/")[:-1] for path in paths if _ROOTED.match(path)]
-    common = os.path.commonprefix(folders) if folders else []  # of lists, it compares their items
-    above = "/".join(common) + "/"
+    above = "/".join(_common(folders)) + "/"
     return [path.removeprefix(above).lstrip("/") if _ROOTED.match(path) else path for path in paths]
 
 
+def _common(folders: Sequence[list[str]]) -> list[str]:
+    """Return the items that all of some lists start with."""
+    if not folders:
+        return []
+    low, high = min(folders), max(folders)  # what these two share, all share
+    same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(low, high, strict=False))
+    return [item for item, _ in same]
+
+
 def _path(name: str) -> str:
-    path = unicodedata.normalize("NFC", name.replace("\\", "/")).removeprefix("*/")
+    path = unicodedata.normalize("NFC", _OCTAL.sub(_character, name).replace("\\", "/"))
+    path = path.removeprefix("*/").removeprefix("./")
     stem, dot, suffix = path.rpartition(".")
     return stem if dot and _SUFFIX.fullmatch(dot + suffix) and stem.rpartition("/")[2] else path
+
+
+def _character(match: re.Match[str]) -> str:
+    r"""Decode bytes; ``\201\`` may also be a folder of Windows's, and is no UTF-8."""
+    found = bytes(int(octal, 8) for octal in match[0].split("\\")[1:])
+    try:
+        return found.decode()
+    except UnicodeDecodeError:
+        return match[0]
