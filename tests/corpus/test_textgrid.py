@@ -152,6 +152,7 @@ def broken(old: str, new: str, text: str = LONG) -> str:
         (broken("size = 2", "size = 3"), 32, "the file ends where the class of tier 3 of 3 should be"),
         (broken("size = 2", "size = 1.5"), 7, "1.5 can not be the number of tiers"),
         (broken("size = 2", "size = 99999999999"), 7, "99999999999 can not be the number of tiers"),
+        (broken("IntervalTier", "Interval\nTier"), 10, '"Interval Tier" stands where a tier\'s class should be'),
         (broken("IntervalTier", "PitchTier"), 10, '"PitchTier" stands where a tier\'s class should be'),
         (broken('name = "phones"', "name = phones"), 12, "0 stands where the name of tier 1 of 2 should be"),
         (

@@ -157,8 +157,7 @@ class _Reader:
             self._fail(f"the file ends where {what} should be")
         found, text, where = token
         if found != kind:
-            shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-            self._fail(f"{shown} stands where {what} should be", where)
+            self._fail(f"{_shown(text)} stands where {what} should be", where)
         return text, where
 
     def _label(self, what: str) -> str:
@@ -192,7 +191,7 @@ class _Reader:
         self._take("text", 'the file type "ooTextFile"')
         kind, where = self._take("text", 'the object class "TextGrid"')
         if kind != '"TextGrid"':
-            self._fail(f"this file holds {kind[:_SHOWN]} instead of a TextGrid", where)
+            self._fail(f"this file holds {_shown(kind)} instead of a TextGrid", where)
         start, end = self._span("the TextGrid")
         flag, where = self._take("flag", "the flag <exists>")
         if flag not in {"<exists>", "<absent>"}:
@@ -210,7 +209,7 @@ class _Reader:
     def _tier(self, which: str) -> IntervalTier | PointTier:
         kind, where = self._take("text", f"the class of {which}")
         if kind not in {'"IntervalTier"', '"TextTier"'}:
-            self._fail(f"{kind[:_SHOWN]} stands where a tier's class should be, IntervalTier or TextTier", where)
+            self._fail(f"{_shown(kind)} stands where a tier's class should be, IntervalTier or TextTier", where)
         name = self._label(f"the name of {which}")
         which = f"tier {name[:_SHOWN]!r}"
         self._span(which)
@@ -228,3 +227,8 @@ class _Reader:
             time, _ = self._time(f"the time of {what}")
             points.append(Point(time, self._label(f"the label of {what}")))
         return PointTier(name, tuple(points))
+
+
+def _shown(text: str) -> str:
+    """Shorten what stands in a file, in one line."""
+    return " ".join(text[:_SHOWN].split()) + ("…" if len(text) > _SHOWN else "")
