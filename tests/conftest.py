@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from zlib import crc32
@@ -45,6 +46,18 @@ def shared(relative: str) -> Path:
 def french_prompts() -> Path:
     """The corpus of real French speech; too large for the repository."""
     return shared("corpora/french-prompts")
+
+
+@pytest.fixture(scope="session")
+def sox() -> str:
+    """The program SoX, which reads and writes SPHERE."""
+    program = shutil.which("sox")
+    if program is None:
+        why = "SoX is not installed"
+        if os.environ.get("CI"):
+            pytest.fail(f"{why}, but CI has to compare with it")
+        pytest.skip(why)
+    return program
 
 
 class WriteGrid(Protocol):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 import random
+import subprocess
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 
 from corpus.mutating import mutated
 from phonoscope.corpus.formats.timit import FORMAT, read_phones
+from phonoscope.corpus.reading import read_corpus
 from phonoscope.corpus.source import Interval, Spoken
 from phonoscope.corpus.tree import Tree
 from phonoscope.errors import AudioError, CorpusError, FormatError, PhonoscopeError
 from phonoscope.settings import CorpusSettings
+from phonoscope.signal.audio import utterance_audio
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -196,6 +199,27 @@ def test_broken_audio_is_an_error_of_the_audio(tmp_path: Path) -> None:
     (tmp_path / "x.WAV").write_text("no audio")
     with pytest.raises(AudioError, match=r"x\.WAV: this is not audio"):
         list(listed(tmp_path).units[0].read())
+
+
+def test_a_corpus_whose_audio_is_sphere_as_sox_writes_it(tmp_path: Path, sox: str) -> None:
+    for speaker in ("FCJF0", "MABW0"):
+        utterance(tmp_path / "TRAIN" / "DR1" / speaker / "SX37", wav="")
+        audio = tmp_path / "TRAIN" / "DR1" / speaker / "SX37.WAV"
+        form = ["-R", "-n", "-r16000", "-c1", "-b16", "-tsph", str(audio)]
+        sound = ["synth", "2", "sine", "300" if speaker == "FCJF0" else "400"]
+        subprocess.run([sox, *form, *sound], check=True)  # noqa: S603 (found by its name)
+        assert audio.read_bytes().startswith(b"NIST_1A\n")
+    corpus = read_corpus(tmp_path)
+    assert corpus.notation == "timit39"
+    for one in corpus.utterances:
+        assert [(s.phone, s.start, s.end) for s in one.segments] == [
+            ("sh", 0.1, 0.2),
+            ("ih", 0.2, 0.25),
+            ("ah", 0.25, 1.0),
+        ]
+        wave = utterance_audio(one, 16_000)
+        peaks = np.fft.rfftfreq(len(wave), 1 / 16_000)[np.abs(np.fft.rfft(wave)).argmax()]
+        assert peaks == (300 if one.speaker == "FCJF0" else 400)
 
 
 quick = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
