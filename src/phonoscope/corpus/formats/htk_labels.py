@@ -1,9 +1,10 @@
 """Label files of HTK and HTS, and of ESPS: lines in, phones with times out.
 
-An HTK label is ``[start [end]] name [score] {name [score]}``, times in units of 100 ns (The HTK Book, "Label Files"); the
-names that follow the first are of higher levels, such as the word that begins here. Three things are not phones yet:
-states of phones, which HVite and HSMMAlign write one a line; labels that carry the context of a phone; and names with
-bytes written as octal numbers. ESPS's xlabel writes a header, a line ``#``, and then ``end colour name`` in seconds.
+An HTK label is ``[start [end]] name [score] {name [score]}``, times in units of 100 ns (The HTK Book, "Label Files");
+the names that follow the first are of higher levels, such as the word that begins here. Three things are not phones
+yet: states of phones, which HVite and HSMMAlign write one a line; labels that carry the context of a phone; and names
+with bytes written as octal numbers. ESPS's xlabel writes a header, a line ``#``, and then ``end colour name`` in
+seconds.
 """
 
 from __future__ import annotations

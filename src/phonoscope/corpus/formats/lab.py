@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ _PREFERRED = ("mono", "monophone", "monophones", "phone", "phones", "phn", "full
 
 
 class Lab:
-    """Finds and reads label files with times; those that hold words only, as for the Montreal Forced Aligner, are none."""
+    """Finds and reads label files with times; those of words only, as for the Montreal Forced Aligner, are none."""
 
     name = "lab"
     title = "HTK label files"
@@ -130,10 +131,8 @@ def _master(tree: Tree, path: Path) -> Unit:
     What is broken in it is told when it is read.
     """
     names = []
-    try:
+    with suppress(FormatError):
         names += [entry.name for entry in entries(path)]
-    except FormatError:
-        pass
     above = tree.id(path).rpartition("/")[0]
     known = []
     for short in short_names(names):

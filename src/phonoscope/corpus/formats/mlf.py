@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import itertools
 import re
 import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
@@ -35,8 +35,8 @@ def entries(path: Path) -> Iterator[Entry]:
     Raises
     ------
     FormatError
-        The file can not be read, does not start as a Master Label File, does not have a name where one has to be, refers
-        to label files elsewhere, or ends within an entry.
+        The file can not be read, does not start as a Master Label File, does not have a name where one has to be,
+        refers to label files elsewhere, or ends within an entry.
     """
     try:
         with path.open("rb") as file:
@@ -75,12 +75,17 @@ def _named(path: Path, number: int, line: str) -> str:
 
 
 def short_names(names: Sequence[str]) -> list[str]:
-    """Return the names of entries as paths without suffixes, and without the folder that stands for any, or holds all."""
+    """Return the names of entries as paths without suffixes, less the folder that stands for any or holds all."""
     paths = [_path(name) for name in names]
     folders = [path.split("/")[:-1] for path in paths if _ROOTED.match(path)]
-    common = os.path.commonprefix(folders) if folders else []  # of lists, it compares their items
-    above = "/".join(common) + "/"
+    above = "/".join(_common(folders)) + "/"
     return [path.removeprefix(above).lstrip("/") if _ROOTED.match(path) else path for path in paths]
+
+
+def _common(folders: Sequence[list[str]]) -> list[str]:
+    """Return what all lists begin with."""
+    levels = zip(*folders, strict=False)
+    return [names[0] for names in itertools.takewhile(lambda names: len({*names}) == 1, levels)]
 
 
 def _path(name: str) -> str:
