@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from phonoscope.corpus.checks.listening import Match
     from phonoscope.corpus.types import Corpus
-    from phonoscope.signal.audio import AudioInfo
 
 LISTED: Final = 1_000
 """Problems of a kind that are kept; more are only counted, so that a broken corpus of any size can be looked at."""
@@ -177,25 +176,28 @@ def _errors(found: Survey) -> Iterable[Problem]:
     for error in found.problems:
         if not isinstance(error, IntervalError):
             kind = "unreadable audio" if isinstance(error, AudioError) else "broken file"
-            yield Problem(kind, "error", str(error), error.path, error.time)
+            text = str(error).removeprefix(str(error.path)).lstrip(",: ")  # the file is named beside it
+            yield Problem(kind, "error", text, error.path, error.time)
 
 
 def _phones(found: Survey, corpus: Corpus | None) -> pl.DataFrame:
     names = found.notation.phones
     index = {phone: i for i, phone in enumerate(names)}
     columns = [segment_columns(u.segments, index) for u in found.utterances]
-    codes, starts, ends = (np.concatenate([np.empty(0), *column]) for column in (zip(*columns, strict=True) if columns else ([], [], [])))
+    codes, starts, ends = (
+        np.concatenate([np.empty(0), *column]) for column in (zip(*columns, strict=True) if columns else ([], [], []))
+    )
     lengths = 1000 * (ends - starts)
-    counts = {part: corpus.phone_counts(part) if corpus else Counter[str]() for part in ("train", "validation")}  # type: ignore[arg-type]
+    counts = {part: corpus.phone_counts(part) if corpus else Counter[str]() for part in ("train", "validation")}
     rows = []
     for i, phone in enumerate(names):
         these = lengths[codes == i]
         spread = (float(these.min()), float(np.median(these)), float(these.max())) if len(these) else (None,) * 3
         parts = [counts[part][phone] for part in ("train", "validation")]
         rows.append((phone, found.notation.ipa.get(phone, ""), len(these), *parts, *spread))
-    schema = {"phone": pl.String, "ipa": pl.String, "segments": pl.Int64, "train": pl.Int64, "validation": pl.Int64}
-    spreads = dict.fromkeys(("shortest", "median", "longest"), pl.Float64)
-    return pl.DataFrame(rows, schema=schema | spreads, orient="row")
+    kinds = [pl.String] * 2 + [pl.Int64] * 3 + [pl.Float64] * 3
+    heads = ("phone", "ipa", "segments", "train", "validation", "shortest", "median", "longest")
+    return pl.DataFrame(rows, schema=dict(zip(heads, kinds, strict=True)), orient="row")
 
 
 def _panel(corpus: Corpus | None) -> pl.DataFrame:

@@ -219,7 +219,7 @@ def check(
         write_check_page(found, page)
     console = Console(highlight=False)
     if json:
-        print(dumps(as_json(found), ensure_ascii=False, indent=1))
+        sys.stdout.write(dumps(as_json(found), ensure_ascii=False, indent=1) + "\n")
         return 0 if found.possible else 2
     for name, text in summary(found):
         console.print(f"{name}: {text}", soft_wrap=True, markup=False)

@@ -47,7 +47,7 @@ def write_check_page(found: Checkup, path: Path) -> None:
         kinds=_kinds(found),
         speakers=found.speakers.sort("minutes", descending=True).to_dicts(),
         phones=found.phones.to_dicts(),
-        most=max(1, found.phones["segments"].max() or 1),  # type: ignore[type-var,call-overload]
+        most=max(1, found.phones["segments"].max() or 1),
         folded=sorted((found.corpus.folded if found.corpus else {}).items()),
         left_over=sorted((found.corpus.left_over if found.corpus else {}).items(), key=lambda item: -item[1]),
         pictures=pictures,

@@ -23,7 +23,10 @@ def summary(found: Checkup) -> list[tuple[str, str]]:
     survey = found.survey
     facts = [
         ("format", survey.form.title),
-        ("speech", f"{found.minutes:.1f} minutes in {len(survey.utterances):,} utterances, {len(survey.headers):,} recordings"),
+        (
+            "speech",
+            f"{found.minutes:.1f} minutes in {len(survey.utterances):,} utterances, {len(survey.headers):,} recordings",
+        ),
         ("speakers", f"{found.speakers.height:,}"),
         ("phone set", survey.notation.note),
     ]
@@ -56,7 +59,9 @@ def tables(found: Checkup) -> Iterator[Table]:
             table.add_row(escape(phone), escape(", ".join(labels)))
         yield table
     if corpus is not None and corpus.left_over:
-        table = Table("label", "tokens", title="Labels that are neither phone nor pause: left out", title_justify="left")
+        table = Table(
+            "label", "tokens", title="Labels that are neither phone nor pause: left out", title_justify="left"
+        )
         for label, n in sorted(corpus.left_over.items(), key=lambda item: -item[1]):
             table.add_row(escape(repr(label)), f"{n:,}")
         yield table
@@ -69,7 +74,9 @@ def _speakers(found: Checkup) -> Table:
     table.add_column("speaker")
     for head in ("utterances", "minutes", "segments"):
         table.add_column(head, justify="right")
-    for speaker, minutes, segments, n in found.speakers.select("speaker", "minutes", "segments", "utterances").head(_SPEAKERS).iter_rows():
+    for speaker, minutes, segments, n in (
+        found.speakers.select("speaker", "minutes", "segments", "utterances").head(_SPEAKERS).iter_rows()
+    ):
         table.add_row(escape(speaker), f"{n:,}", f"{minutes:.1f}", f"{segments:,}")
     if found.speakers.height > _SPEAKERS:
         table.add_row(f"… {found.speakers.height - _SPEAKERS:,} more")

@@ -58,15 +58,26 @@ def interval_problems(raw: Raw, start: float, duration: float, folded: Folded) -
     gap = starts - before > ROUNDING
     gap[0] = False
 
-    def found(where: NDArray[np.bool_], kind: str, severity: str, text: str, at: NDArray[np.floating]) -> Iterator[Problem]:
+    def found(
+        where: NDArray[np.bool_], kind: str, severity: str, text: str, at: NDArray[np.floating]
+    ) -> Iterator[Problem]:
         for i in np.flatnonzero(where):
             words = text.format(
-                label=folded.labels[rows["label"][i]], ms=1000 * abs(starts[i] - before[i]), length=length[i],
-                end=ends[i], duration=duration,
+                label=folded.labels[rows["label"][i]],
+                ms=1000 * abs(starts[i] - before[i]),
+                length=length[i],
+                end=ends[i],
+                duration=duration,
             )
             yield Problem(kind, severity, words, spoken.source, start + float(at[i]), spoken.id)  # type: ignore[arg-type]
 
-    yield from found(overlap | within, "overlap", "error", "{label!r} starts {ms:.0f} ms before the end of the label before it", starts)
+    yield from found(
+        overlap | within,
+        "overlap",
+        "error",
+        "{label!r} starts {ms:.0f} ms before the end of the label before it",
+        starts,
+    )
     yield from found(empty, "no duration", "error", "{label!r} has no duration", starts)
     yield from found(early, "outside the audio", "error", "{label!r} lies before the start of the audio", starts)
     yield from found(
@@ -75,5 +86,13 @@ def interval_problems(raw: Raw, start: float, duration: float, folded: Folded) -
     yield from found(short, "impossibly short", "warning", "{label!r} lasts {length:.4f} s", starts)
     yield from found(long, "impossibly long", "warning", "{label!r} lasts {length:.2f} s", starts)
     narrow = starts - before < MEETING
-    yield from found(gap & narrow, "gap", "warning", "{ms:.0f} ms before {label!r} have no label, too little for a pause", before)
-    yield from found(gap & ~narrow, "unlabelled stretch", "note", "{ms:.0f} ms before {label!r} have no label, and are taken for a pause", before)
+    yield from found(
+        gap & narrow, "gap", "warning", "{ms:.0f} ms before {label!r} have no label, too little for a pause", before
+    )
+    yield from found(
+        gap & ~narrow,
+        "unlabelled stretch",
+        "note",
+        "{ms:.0f} ms before {label!r} have no label, and are taken for a pause",
+        before,
+    )

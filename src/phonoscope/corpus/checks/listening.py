@@ -89,7 +89,8 @@ def _hear(path: Path, claims: Sequence[_Claim], index: dict[str, int], expected:
     try:
         sounds = hear(path, {claim.utterance.channel for claim in claims} or {None})
     except AudioError as error:
-        return Heard([Problem("unreadable audio", "error", str(error), path)], [])
+        text = str(error).removeprefix(str(path)).lstrip(": ")
+        return Heard([Problem("unreadable audio", "error", text, path)], [])
     problems: list[Problem] = []
     for channel, sound in sounds.items():
         of = "" if channel is None else f"channel {channel} "
@@ -99,7 +100,7 @@ def _hear(path: Path, claims: Sequence[_Claim], index: dict[str, int], expected:
         elif sound.clipped:
             text = f"{of}{sound.clipped:,} peaks are cut off, at {sound.peak:.2f} of full scale: the level was too high"
             problems.append(Problem("clipped audio", "warning", text, path, sound.first_clipped))
-    matches = []
+    matches: list[Match] = []
     for claim in claims:
         sound = sounds[claim.utterance.channel]
         if sound.peak >= _EMPTY:

@@ -60,7 +60,8 @@ def length_problems(found: Survey) -> Iterator[Problem]:
             text = f"starts at {start:.3f} s, not at 0; its times are taken for the audio's all the same"
             yield Problem("other length", "warning", text, spoken.source, None, spoken.id)
         if abs(end - info.duration) > _LENGTH:
-            text = f"ends at {end:.2f} s, the audio at {info.duration:.2f} s{_rate_mistaken(end / info.duration, info.rate)}"
+            why = _rate_mistaken(end / info.duration, info.rate)
+            text = f"ends at {end:.2f} s, the audio at {info.duration:.2f} s{why}"
             yield Problem("other length", "warning", text, spoken.source, None, spoken.id)
 
 
@@ -86,7 +87,7 @@ def duplicates(found: Survey) -> Iterator[Problem]:
     for (path, _), stretches in within.items():
         end, before = -np.inf, ""
         for a, b, name in sorted(stretches):
-            if a < end - 1e-3:  # noqa: PLR2004 - times may be rounded
+            if a < end - 1e-3:  # times may be rounded
                 text = f"starts {end - a:.2f} s before the end of {before!r}: their speech counts twice"
                 yield Problem("overlapping utterances", "warning", text, path, a, name)
             if b > end:
@@ -112,8 +113,8 @@ def shift_problems(matches: Sequence[Match]) -> Iterator[Problem]:
     whole = overall_shift(matches)
     if abs(whole) >= SHIFTED:
         text = (
-            f"all alignments lie about {1000 * abs(whole):.0f} ms too {'early' if whole > 0 else 'late'}, by the energy "
-            "of the audio; move them, or see whether the audio was cut after it was aligned"
+            f"all alignments lie about {1000 * abs(whole):.0f} ms too {'early' if whole > 0 else 'late'}, by the "
+            "energy of the audio; move them, or see whether the audio was cut after it was aligned"
         )
         yield Problem("shifted alignment", "warning", text)
     for match in matches:
