@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 from phonoscope.corpus.checking import Folded, align
 from phonoscope.corpus.checks.intervals import interval_problems
 from phonoscope.corpus.gathering import ROW, Raw
-from phonoscope.corpus.problems import Problem, Severity
 from phonoscope.corpus.source import Spoken
 from phonoscope.errors import IntervalError
+
+if TYPE_CHECKING:
+    from phonoscope.corpus.problems import Problem, Severity
 
 FOLDED = Folded(["a", "", "zzz"], ("a",), np.array([0, -1, -2]))
 FILE = Path("1.TextGrid")
