@@ -88,10 +88,11 @@ def test_every_planted_fault_is_found(corpus: Path, write_grid: WriteGrid) -> No
     assert found["clipped audio"] == 1
     assert found["empty audio"] == 1
     moved = [p.path for p in check(corpus, SETTINGS).problems.of("warning", "shifted alignment")]
-    # the alignments of the other two fit their audio nowhere
-    assert {files[2].with_suffix(".TextGrid")} <= {*moved} <= {files[i].with_suffix(".TextGrid") for i in (2, 5, 6)}
+    grids = [path.with_suffix(".TextGrid") for path in files]
+    # what is labelled wrongly, or at another rate, may fit better elsewhere and lie over silence too
+    assert {grids[2]} <= {*moved} <= {grids[2], grids[5], grids[6]}
     silent = [p.path for p in check(corpus, SETTINGS).problems.of("warning", "silence as speech")]
-    assert {files[3].with_suffix(".TextGrid")} <= {*silent} <= {files[i].with_suffix(".TextGrid") for i in (3, 5, 6)}
+    assert {grids[3]} <= {*silent} <= {grids[2], grids[3], grids[5], grids[6]}
     assert found["duplicate audio"] == 1
     assert (found["impossibly short"], found["impossibly long"], found["label seen once"]) == (1, 1, 1)
     assert (found["low rate"], found["other length"]) == (1, 1)

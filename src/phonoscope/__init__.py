@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from phonoscope.checkup import Checkup, check
     from phonoscope.clustering.curves import Selection
     from phonoscope.clustering.kmedians import KMedians
     from phonoscope.clustering.selection import choose_k
@@ -33,6 +34,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "TSNE",
+    "Checkup",
     "Corpus",
     "KMedians",
     "NaturalClass",
@@ -46,6 +48,7 @@ __all__ = [
     "Utterance",
     "__version__",
     "built_in_corpus",
+    "check",
     "choose_k",
     "natural_class",
     "pca",
@@ -59,6 +62,7 @@ __all__ = [
 # `phonoscope --help` nor the processes that make the built-in corpus need them.
 _HOMES = {
     "TSNE": "reduction.tsne",
+    "Checkup": "checkup",
     "Corpus": "corpus.types",
     "KMedians": "clustering.kmedians",
     "NaturalClass": "phonology.natural",
@@ -71,6 +75,7 @@ _HOMES = {
     "SpectralClustering": "clustering.spectral",
     "Utterance": "corpus.types",
     "built_in_corpus": "corpus.built_in",
+    "check": "checkup",
     "choose_k": "clustering.selection",
     "natural_class": "phonology.natural",
     "pca": "reduction.pca",
