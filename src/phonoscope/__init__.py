@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from phonoscope.corpus.built_in import built_in_corpus
     from phonoscope.corpus.reading import read_corpus
     from phonoscope.corpus.types import Corpus, Segment, Utterance
+    from phonoscope.cutting import cut_samples
     from phonoscope.errors import PhonoscopeError
     from phonoscope.evaluation.separability import Separability, separability
     from phonoscope.experiment import run
@@ -50,6 +51,7 @@ __all__ = [
     "built_in_corpus",
     "check",
     "choose_k",
+    "cut_samples",
     "natural_class",
     "pca",
     "read_corpus",
@@ -77,6 +79,7 @@ _HOMES = {
     "built_in_corpus": "corpus.built_in",
     "check": "checkup",
     "choose_k": "clustering.selection",
+    "cut_samples": "cutting",
     "natural_class": "phonology.natural",
     "pca": "reduction.pca",
     "read_corpus": "corpus.reading",

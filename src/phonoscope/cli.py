@@ -231,6 +231,43 @@ def check(
 
 
 @app.command
+def sample(
+    run: Path,
+    /,
+    *ids: int,
+    out: Path | None = None,
+    context: float = 0.5,
+    jobs: int | None = None,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Cut samples of a run's panel out as audio with TextGrids, to listen to or to open in Praat.
+
+    Parameters
+    ----------
+    run
+        The run's folder.
+    ids
+        Numbers of samples, as in panel.parquet.
+    out
+        Folder for the files [samples, in the run's folder].
+    context
+        Seconds kept before and after the phone, as far as the utterance goes; inf: all of it.
+    jobs
+        Processes for reading the corpus [all cores].
+    quiet
+        Print the files and warnings only.
+    """
+    if not ids:
+        msg = "name the samples by their numbers, as in `phonoscope sample RUN 0 17`"
+        raise SettingError(msg)
+    from phonoscope.cutting import cut_samples  # noqa: PLC0415 - torch takes seconds to import
+
+    progress = progress_for(sys.stderr, quiet=quiet)
+    for cut in cut_samples(run, ids, out=out, context=context, jobs=jobs, progress=progress):
+        Console(highlight=False).print(f"{cut.audio}\n{cut.grid}", soft_wrap=True, markup=False)
+
+
+@app.command
 def synth(
     directory: Path,
     /,

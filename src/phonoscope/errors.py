@@ -188,5 +188,12 @@ class PanelError(PhonoscopeError):
     """The recogniser and the corpus do not give enough samples of enough phones."""
 
 
+class SampleError(PhonoscopeError):
+    """A sample of a run's panel can not be cut out."""
+
+    def __init__(self, run: Path, problem: str) -> None:
+        super().__init__(f"{run}: {problem}; panel.parquet and the report's maps tell the samples.")
+
+
 class RunDirectoryError(PhonoscopeError):
     """The output folder can not be written, or belongs to something else."""
