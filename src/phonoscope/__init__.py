@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from phonoscope.checkup import Checkup, check
     from phonoscope.clustering.curves import Selection
     from phonoscope.clustering.kmedians import KMedians
     from phonoscope.clustering.selection import choose_k
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from phonoscope.corpus.built_in import built_in_corpus
     from phonoscope.corpus.reading import read_corpus
     from phonoscope.corpus.types import Corpus, Segment, Utterance
+    from phonoscope.cutting import cut_samples
     from phonoscope.errors import PhonoscopeError
     from phonoscope.evaluation.separability import Separability, separability
     from phonoscope.experiment import run
@@ -33,6 +35,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "TSNE",
+    "Checkup",
     "Corpus",
     "KMedians",
     "NaturalClass",
@@ -46,7 +49,9 @@ __all__ = [
     "Utterance",
     "__version__",
     "built_in_corpus",
+    "check",
     "choose_k",
+    "cut_samples",
     "natural_class",
     "pca",
     "read_corpus",
@@ -59,6 +64,7 @@ __all__ = [
 # `phonoscope --help` nor the processes that make the built-in corpus need them.
 _HOMES = {
     "TSNE": "reduction.tsne",
+    "Checkup": "checkup",
     "Corpus": "corpus.types",
     "KMedians": "clustering.kmedians",
     "NaturalClass": "phonology.natural",
@@ -71,7 +77,9 @@ _HOMES = {
     "SpectralClustering": "clustering.spectral",
     "Utterance": "corpus.types",
     "built_in_corpus": "corpus.built_in",
+    "check": "checkup",
     "choose_k": "clustering.selection",
+    "cut_samples": "cutting",
     "natural_class": "phonology.natural",
     "pca": "reduction.pca",
     "read_corpus": "corpus.reading",

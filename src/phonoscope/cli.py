@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from dataclasses import field as dataclass_field
 from dataclasses import fields, is_dataclass, make_dataclass
-from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
+from json import dumps
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from cyclopts import App, CycloptsError, Group, Parameter, UnknownOptionError
@@ -64,7 +65,8 @@ def _options(stages: Sequence[str] | None = None) -> type:
 
 RunOptions: Any = _options()
 SynthOptions: Any = _options(("synth",))
-_NONE_GIVEN, _NO_SYNTH_GIVEN = RunOptions(), SynthOptions()
+CheckOptions: Any = _options(("seed", "corpus", "signal", "probing"))
+_NONE_GIVEN, _NO_SYNTH_GIVEN, _NO_CHECK_GIVEN = RunOptions(), SynthOptions(), CheckOptions()
 
 app = App(
     name="phonoscope",
@@ -172,6 +174,100 @@ def report(
 
 
 @app.command
+def check(
+    corpus: Path,
+    /,
+    *,
+    page: Path | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+    preset: str | None = None,
+    config: Path | None = None,
+    jobs: int | None = None,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+    options: Annotated[CheckOptions, Parameter(name="*")] = _NO_CHECK_GIVEN,
+) -> int:
+    """Look at a corpus before a run: what is in it, what it can carry, and what is wrong with it.
+
+    Leaves with status 2 if no run is possible.
+
+    Parameters
+    ----------
+    corpus
+        Folder of audio with its alignments, or a file of alignments.
+    page
+        Where to write the page with spectrograms [CORPUS-check.html in the current folder; with --json none].
+    json
+        Print JSON instead of tables.
+    preset
+        Of the run that the corpus is meant for: demo or paper.
+    config
+        TOML file of settings, such as the config.toml of a run.
+    jobs
+        Threads [all cores].
+    quiet
+        No progress.
+    """
+    settings = _settings(options, preset, config)
+    from phonoscope.checkup import check as look_at  # noqa: PLC0415 - keeps --help quick
+    from phonoscope.report.check_page import write_check_page  # noqa: PLC0415
+    from phonoscope.report.check_tables import as_json, summary, tables  # noqa: PLC0415
+
+    found = look_at(corpus, settings, jobs=jobs, progress=progress_for(sys.stderr, quiet=quiet or json))
+    if page is None and not json:
+        page = Path(f"{corpus.resolve().name}-check.html")
+    if page is not None:
+        write_check_page(found, page)
+    console = Console(highlight=False)
+    if json:
+        sys.stdout.write(dumps(as_json(found), ensure_ascii=False, indent=1) + "\n")
+        return 0 if found.possible else 2
+    for name, text in summary(found):
+        console.print(f"{name}: {text}", soft_wrap=True, markup=False)
+    for table in tables(found):
+        console.print(table)
+    verdict = "a run is possible" if found.possible else "no run is possible before the errors are mended"
+    console.print(f"{verdict}\npage: {page}", soft_wrap=True, markup=False)
+    return 0 if found.possible else 2
+
+
+@app.command
+def sample(
+    run: Path,
+    /,
+    *ids: int,
+    out: Path | None = None,
+    context: float = 0.5,
+    jobs: int | None = None,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Cut samples of a run's panel out as audio with TextGrids, to listen to or to open in Praat.
+
+    Parameters
+    ----------
+    run
+        The run's folder.
+    ids
+        Numbers of samples, as in panel.parquet.
+    out
+        Folder for the files [samples, in the run's folder].
+    context
+        Seconds kept before and after the phone, as far as the utterance goes; inf: all of it.
+    jobs
+        Processes for reading the corpus [all cores].
+    quiet
+        Print the files and warnings only.
+    """
+    if not ids:
+        msg = "name the samples by their numbers, as in `phonoscope sample RUN 0 17`"
+        raise SettingError(msg)
+    from phonoscope.cutting import cut_samples  # noqa: PLC0415 - torch takes seconds to import
+
+    progress = progress_for(sys.stderr, quiet=quiet)
+    for cut in cut_samples(run, ids, out=out, context=context, jobs=jobs, progress=progress):
+        Console(highlight=False).print(f"{cut.audio}\n{cut.grid}", soft_wrap=True, markup=False)
+
+
+@app.command
 def synth(
     directory: Path,
     /,
@@ -201,7 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status: 0 done, 2 the input is wrong, 1 anything else."""
     complaints = Console(stderr=True, highlight=False)
     try:
-        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        status = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except UnknownOptionError as error:
         known = [name for name, _ in Settings().flat()]
         name = error.token.keyword or error.token.value
@@ -214,6 +310,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complaints.print("interrupted; the same command goes on from here", markup=False)
         return 130
     else:
-        return 0
+        return status or 0
     complaints.print(f"phonoscope: {problem}", markup=False, soft_wrap=True)
     return 2

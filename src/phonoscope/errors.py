@@ -43,7 +43,18 @@ class UnknownSettingError(SettingError):
 
 
 class CorpusError(PhonoscopeError):
-    """A corpus can not be read or can not be used."""
+    """A corpus can not be read or can not be used.
+
+    Attributes
+    ----------
+    path
+        The file that is at fault, where it is one.
+    time
+        Where in it, in seconds.
+    """
+
+    path: Path | None = None
+    time: float | None = None
 
 
 class FormatError(CorpusError):
@@ -55,6 +66,7 @@ class FormatError(CorpusError):
     def __init__(self, path: Path, where: str, problem: str, todo: str = "Correct the file, or remove it.") -> None:
         # what to do is a sentence of its own, or a part of this one
         ending = f"; {todo}." if todo[:1].islower() else f". {todo}"
+        self.path = path
         super().__init__(f"{path}{', ' if where else ''}{where}: {problem}{ending}")
 
 
@@ -62,6 +74,7 @@ class TextGridError(CorpusError):
     """A TextGrid is broken: which file, which line, what was found there."""
 
     def __init__(self, path: Path, line: int, problem: str) -> None:
+        self.path = path
         super().__init__(f"{path}, line {line}: {problem}. Open it in Praat and save it again, or remove it.")
 
 
@@ -71,6 +84,7 @@ class AudioError(CorpusError):
     def __init__(
         self, path: Path, problem: str, todo: str = "Replace the file, or remove it together with its alignment."
     ) -> None:
+        self.path = path
         super().__init__(f"{path}: {problem}. {todo}")
 
 
@@ -79,6 +93,7 @@ class TierError(CorpusError):
 
     def __init__(self, path: Path, problem: str, tiers: Iterable[str]) -> None:
         there = ", ".join(map(repr, tiers)) or "none"
+        self.path = path
         super().__init__(f"{path}: {problem}; the file's tiers: {there}. Name the phones' tier by --corpus.tier NAME.")
 
 
@@ -89,6 +104,7 @@ class IntervalError(CorpusError):
     todo_elsewhere = "Correct the alignment, or remove it together with its audio."
 
     def __init__(self, path: Path, where: str, time: float, label: str, problem: str) -> None:
+        self.path, self.time = path, time
         place = f"{path}, {where} at {time:.3f} s" if where else f"{path} at {time:.3f} s"
         todo = self.todo if path.suffix.casefold() == ".textgrid" else self.todo_elsewhere
         super().__init__(f"{place}: the interval {label!r} {problem}. {todo}")
@@ -170,6 +186,13 @@ class FeaturesFileError(PhonoscopeError):
 
 class PanelError(PhonoscopeError):
     """The recogniser and the corpus do not give enough samples of enough phones."""
+
+
+class SampleError(PhonoscopeError):
+    """A sample of a run's panel can not be cut out."""
+
+    def __init__(self, run: Path, problem: str) -> None:
+        super().__init__(f"{run}: {problem}; panel.parquet and the report's maps tell the samples.")
 
 
 class RunDirectoryError(PhonoscopeError):

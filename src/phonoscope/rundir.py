@@ -25,6 +25,7 @@ _OWN = (
     _CONFIG,
     "corpus.parquet",
     "labels.csv",
+    "notation.json",
     "warnings.txt",
     "formants.csv",
     "features/static.f32",

@@ -52,8 +52,10 @@ class Survey:
         The part that the corpus itself names for each utterance's id, "" for none.
     problems
         The errors of those that can not be used, in the order of the files.
-    warnings
-        What is odd but can be used, a sentence each.
+    listed
+        What was odd about the files, a sentence each.
+    odd
+        What is odd about recordings, times and labels, but can be used, a sentence each.
     """
 
     tree: Tree
@@ -66,7 +68,8 @@ class Survey:
     utterances: tuple[Utterance, ...]
     parts: dict[str, Part]
     problems: tuple[CorpusError, ...]
-    warnings: tuple[str, ...]
+    listed: tuple[str, ...]
+    odd: tuple[str, ...]
 
 
 def read_corpus(
@@ -107,16 +110,26 @@ def read_corpus(
         ``corpus.speaker`` is not a regular expression with one group.
     """
     settings = settings or Settings()
-    path = Path(path)
-    found = survey(path, settings, jobs=jobs, progress=progress)
+    found = survey(Path(path), settings, jobs=jobs, progress=progress)
     if found.problems:
         raise found.problems[0] if len(found.problems) == 1 else BrokenFilesError(found.problems)
+    return parted(found, settings)
+
+
+def parted(found: Survey, settings: Settings) -> Corpus:
+    """Make a corpus of the utterances that can be used.
+
+    Raises
+    ------
+    CorpusError
+        No label is known (`UnknownPhonesError`), or the corpus can not be parted (`SplitError`, `LeakageError`).
+    """
     folded, left_over = tally(found.folded, found.tokens)
     if not any(u.segments for u in found.utterances):
-        raise UnknownPhonesError(path, sorted(left_over, key=lambda label: -left_over[label]))
-    warnings = list(found.warnings)
+        raise UnknownPhonesError(found.tree.root, sorted(left_over, key=lambda label: -left_over[label]))
+    warnings = [*found.listed, *found.odd]
     return Corpus(
-        name=path.resolve().name,
+        name=found.tree.root.resolve().name,
         utterances=split(found.utterances, settings.corpus, settings.seed, found.parts, warnings.append),
         phones=found.notation.phones,
         folded=folded,
@@ -169,12 +182,8 @@ def survey(path: Path, settings: Settings, *, jobs: int = 1, progress: Progress 
         utterances=tuple(utterances),
         parts={one.spoken.id: one.spoken.part for one in raw},
         problems=tuple(problems),
-        warnings=(
-            *warnings,
-            *listing.warnings,
-            *lone_recordings(tree, form, headers, silent),
-            *odd(tree, raw, headers, utterances, settings.signal.sample_rate, tally(folded, tokens)[1]),
-        ),
+        listed=(*warnings, *listing.warnings, *lone_recordings(tree, form, headers, silent)),
+        odd=(*odd(tree, raw, headers, utterances, settings.signal.sample_rate, tally(folded, tokens)[1]),),
     )
 
 
