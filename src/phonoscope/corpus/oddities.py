@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from phonoscope.corpus.wording import listed
 from phonoscope.signal.audio import AudioInfo
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from phonoscope.corpus.source import Format, Tree
     from phonoscope.corpus.types import Utterance
 
-_UNEQUAL = 0.1
+UNEQUAL: Final = 0.1
 """Seconds by which a TextGrid may be longer or shorter than its audio without a warning."""
 _LABELS = 10
 
@@ -61,9 +61,9 @@ def odd(
         start, end = one.spoken.claimed
         if start != 0:
             shifted.append(one.spoken.id)
-        if abs(end - info.duration) > _UNEQUAL:
+        if abs(end - info.duration) > UNEQUAL:
             unequal.append(f"{one.spoken.id} ({end:.2f} s, audio {info.duration:.2f} s)")
-    yield from listed("TextGrid", f"longer or shorter than the audio by more than {_UNEQUAL} s", unequal)
+    yield from listed("TextGrid", f"longer or shorter than the audio by more than {UNEQUAL} s", unequal)
     yield from listed("TextGrid", "not starting at 0 s, the times taken for the audio's all the same", shifted)
     yield from listed("utterance", "without any phone", [u.id for u in utterances if not u.segments])
     if left_over:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from phonoscope.corpus.checks.shifts import REACH, best_shift
+from phonoscope.corpus.oddities import UNEQUAL
 from phonoscope.corpus.problems import Problem
 from phonoscope.corpus.recordings import same_recordings
 from phonoscope.signal.audio import AudioInfo
@@ -27,8 +28,6 @@ _GAIN = 0.1
 """By how much more alike an utterance has to be to its labels when these are moved."""
 _FRAMES = 150
 """Utterances shorter than this many frames say too little of their own."""
-_LENGTH = 0.1
-"""Seconds by which the length that an alignment states may differ from the audio's."""
 _RATIO = 0.005
 _RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000)
 
@@ -59,7 +58,7 @@ def length_problems(found: Survey) -> Iterator[Problem]:
         if start:
             text = f"starts at {start:.3f} s, not at 0; its times are taken for the audio's all the same"
             yield Problem("other length", "warning", text, spoken.source, None, spoken.id)
-        if abs(end - info.duration) > _LENGTH:
+        if abs(end - info.duration) > UNEQUAL:
             why = _rate_mistaken(end / info.duration, info.rate)
             text = f"ends at {end:.2f} s, the audio at {info.duration:.2f} s{why}"
             yield Problem("other length", "warning", text, spoken.source, None, spoken.id)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from phonoscope.corpus.source import Tree
     from phonoscope.settings import CorpusSettings
 
-TODO: Final = "open the bundle in the EMU-webApp and save it again, or remove it"
+REMEDY: Final = "open the bundle in the EMU-webApp and save it again, or remove it"
 
 _END = "_annot.json"
 _SESSION, _BUNDLE, _DATABASE = "_ses", "_bndl", "_emuDB"
@@ -90,7 +90,7 @@ def read(path: Path, key: str, speaker: str, audio: Path | CorpusError | None, t
     """
     if isinstance(audio, CorpusError):
         raise audio
-    annotation = opened_json(path, TODO)
+    annotation = opened_json(path, REMEDY)
     rate, levels = _checked(path, annotation)
     if audio is None:
         audio = _annotated(path, annotation.get("annotates"))
@@ -102,17 +102,17 @@ def read(path: Path, key: str, speaker: str, audio: Path | CorpusError | None, t
 
 def _checked(path: Path, annotation: object) -> tuple[float, list[dict[str, Any]]]:
     if not isinstance(annotation, dict) or "levels" not in annotation:
-        raise FormatError(path, "", "this is no annotation of EMU's: it has no levels", TODO)
+        raise FormatError(path, "", "this is no annotation of EMU's: it has no levels", REMEDY)
     rate = number(annotation.get("sampleRate"))
     if rate is None or rate <= 0:
         problem = f"{shown(annotation.get('sampleRate'))} stands where the sampleRate should be"
-        raise FormatError(path, "", problem, TODO)
+        raise FormatError(path, "", problem, REMEDY)
     levels = annotation["levels"]
     if not isinstance(levels, list) or not all(
         isinstance(level, dict) and isinstance(level.get("name"), str) and isinstance(level.get("items"), list)
         for level in levels
     ):
-        raise FormatError(path, "", "its levels are not a list of levels with a name and items each", TODO)
+        raise FormatError(path, "", "its levels are not a list of levels with a name and items each", REMEDY)
     return rate, levels
 
 
@@ -150,26 +150,26 @@ def _same(one: str, other: str) -> bool:
 
 def _interval(path: Path, level: str, label: str, item: object, rate: float) -> Interval:
     if not isinstance(item, dict):
-        raise FormatError(path, f"level {level!r}", f"{shown(item)} stands where an item should be", TODO)
+        raise FormatError(path, f"level {level!r}", f"{shown(item)} stands where an item should be", REMEDY)
     where = f"level {level!r}, item {shown(item.get('id'))}"
     start, length = number(item.get("sampleStart")), number(item.get("sampleDur"))
     if start is None or length is None:
         missing = "sampleStart" if start is None else "sampleDur"
-        raise FormatError(path, where, f"{shown(item.get(missing))} stands where the {missing} should be", TODO)
+        raise FormatError(path, where, f"{shown(item.get(missing))} stands where the {missing} should be", REMEDY)
     if length < 0:
-        raise FormatError(path, where, f"its sampleDur is {length:g}, so that it would end before its start", TODO)
+        raise FormatError(path, where, f"its sampleDur is {length:g}, so that it would end before its start", REMEDY)
     return Interval(_label(path, where, label, item.get("labels")), start / rate, (start + length + 1) / rate)
 
 
 def _label(path: Path, where: str, name: str, labels: object) -> str:
     if not isinstance(labels, list):
-        raise FormatError(path, where, f"{shown(labels)} stands where its labels should be", TODO)
+        raise FormatError(path, where, f"{shown(labels)} stands where its labels should be", REMEDY)
     found = [x for x in labels if isinstance(x, dict) and x.get("name") == name] or labels[:1]
     if not found:
         return ""
     value = found[0].get("value") if isinstance(found[0], dict) else None
     if not isinstance(value, str):
-        raise FormatError(path, where, f"{shown(value)} stands where its label's value should be", TODO)
+        raise FormatError(path, where, f"{shown(value)} stands where its label's value should be", REMEDY)
     return value
 
 

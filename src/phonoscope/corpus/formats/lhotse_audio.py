@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from phonoscope.corpus.formats.lhotse_lines import TODO, entries
+from phonoscope.corpus.formats.lhotse_lines import REMEDY, entries
 from phonoscope.corpus.formats.shared import shown
 from phonoscope.errors import FormatError
 
@@ -54,7 +54,7 @@ class Recordings:
         for where, entry in entries(manifest):
             name = entry.get("id")
             if not isinstance(name, str):
-                raise FormatError(manifest, where, f"{shown(name)} stands where the recording's id should be", TODO)
+                raise FormatError(manifest, where, f"{shown(name)} stands where the recording's id should be", REMEDY)
             self._sources[name] = sources(manifest, where, entry)
 
     def sound(
@@ -80,7 +80,7 @@ class Recordings:
         source = next((s for s in known if any(c in s.channels for c in wanted)), None)
         if source is None:
             problem = f"the recording {name!r} has no channel {shown(channel)}"
-            raise FormatError(self._path, "", problem, TODO)
+            raise FormatError(self._path, "", problem, REMEDY)
         if len(source.channels) == 1 or all(c in wanted for c in source.channels):
             return self._file(source.file), None
         return self._file(source.file), next(i for i, c in enumerate(source.channels) if c in wanted)
@@ -104,7 +104,7 @@ def sources(path: Path, where: str, recording: object) -> tuple[Source, ...]:
         It has none, or they are no files, or they are changed when they are loaded so that times are others.
     """
     if not isinstance(recording, dict) or not isinstance(recording.get("sources"), list):
-        raise FormatError(path, where, "this is no recording: it has no list of sources", TODO)
+        raise FormatError(path, where, "this is no recording: it has no list of sources", REMEDY)
     for transform in recording.get("transforms") or ():
         name = transform.get("name") if isinstance(transform, dict) else transform
         if name not in _HARMLESS:
@@ -116,17 +116,17 @@ def sources(path: Path, where: str, recording: object) -> tuple[Source, ...]:
 
 def _source(path: Path, where: str, source: object) -> Source:
     if not isinstance(source, dict):
-        raise FormatError(path, where, f"{shown(source)} stands where a source should be", TODO)
+        raise FormatError(path, where, f"{shown(source)} stands where a source should be", REMEDY)
     kind, name, channels = source.get("type"), source.get("source"), source.get("channels")
     if kind != "file":
         todo = "save the audio to files, by lhotse's CutSet.save_audios, and take the manifest that it returns"
         raise FormatError(path, where, f"its audio is of the type {shown(kind)}, and only files are read", todo)
     if not isinstance(name, str) or not name:
-        raise FormatError(path, where, f"{shown(name)} stands where the name of an audio file should be", TODO)
+        raise FormatError(path, where, f"{shown(name)} stands where the name of an audio file should be", REMEDY)
     if (
         not isinstance(channels, list)
         or not 0 < len(channels) <= _CHANNELS
         or not all(isinstance(c, int) and not isinstance(c, bool) for c in channels)
     ):
-        raise FormatError(path, where, f"{shown(channels)} stands where a source's channels should be", TODO)
+        raise FormatError(path, where, f"{shown(channels)} stands where a source's channels should be", REMEDY)
     return Source(name, tuple(channels))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-TODO: Final = "write the manifest again with Lhotse"
+REMEDY: Final = "write the manifest again with Lhotse"
 
 LONGEST: Final = 1 << 26
 """Bytes of one entry, or of a whole manifest that is one JSON list: 64 MB. An hour of phones is 2 MB."""
@@ -39,7 +39,7 @@ def entries(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from _listed(path, file) if ".json" in names else _lines(path, file)
     except (OSError, EOFError, zlib.error) as error:  # gzip raises all three
         problem = f"the file can not be read ({getattr(error, 'strerror', None) or error})"
-        raise FormatError(path, "", problem, TODO) from None
+        raise FormatError(path, "", problem, REMEDY) from None
 
 
 def kind(path: Path) -> str:
@@ -66,9 +66,9 @@ def _lines(path: Path, file: io.BufferedReader | gzip.GzipFile) -> Iterator[tupl
         count += 1
         where = f"line {count}"
         if len(line) == LONGEST:
-            raise FormatError(path, where, f"the line is longer than {LONGEST >> 20} MB", TODO)
+            raise FormatError(path, where, f"the line is longer than {LONGEST >> 20} MB", REMEDY)
         if line.strip():
-            yield where, _entry(path, where, parsed_json(path, where, line, TODO))
+            yield where, _entry(path, where, parsed_json(path, where, line, REMEDY))
 
 
 def _listed(path: Path, file: io.BufferedReader | gzip.GzipFile) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -76,9 +76,9 @@ def _listed(path: Path, file: io.BufferedReader | gzip.GzipFile) -> Iterator[tup
     if len(content) > LONGEST:
         todo = "make it JSONL, by `lhotse copy MANIFEST.json MANIFEST.jsonl.gz`"
         raise FormatError(path, "", f"a manifest in JSON is read as a whole, and this is over {LONGEST >> 20} MB", todo)
-    listed = parsed_json(path, "", content, TODO)
+    listed = parsed_json(path, "", content, REMEDY)
     if not isinstance(listed, list):
-        raise FormatError(path, "", "this is no manifest: it is not a list", TODO)
+        raise FormatError(path, "", "this is no manifest: it is not a list", REMEDY)
     for count, entry in enumerate(listed, 1):
         where = f"entry {count}"
         yield where, _entry(path, where, entry)
@@ -86,5 +86,5 @@ def _listed(path: Path, file: io.BufferedReader | gzip.GzipFile) -> Iterator[tup
 
 def _entry(path: Path, where: str, entry: object) -> dict[str, Any]:
     if not isinstance(entry, dict):
-        raise FormatError(path, where, f"{shown(entry)} stands where an entry of a manifest should be", TODO)
+        raise FormatError(path, where, f"{shown(entry)} stands where an entry of a manifest should be", REMEDY)
     return entry

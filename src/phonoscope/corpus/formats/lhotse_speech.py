@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from phonoscope.corpus.formats.lhotse_lines import TODO
+from phonoscope.corpus.formats.lhotse_lines import REMEDY
 from phonoscope.corpus.formats.shared import number, shown
 from phonoscope.corpus.source import Interval, Spoken
 
@@ -26,7 +26,7 @@ class Fault:
     """What is wrong with a supervision, and what to do."""
 
     problem: str
-    todo: str = TODO
+    todo: str = REMEDY
 
 
 @dataclass(frozen=True, slots=True)

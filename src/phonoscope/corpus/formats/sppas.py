@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from phonoscope.corpus.source import Tree
     from phonoscope.settings import CorpusSettings
 
-TODO: Final = "open it in SPPAS and save it again, or remove it"
+REMEDY: Final = "open it in SPPAS and save it again, or remove it"
 
 _KIND = re.compile(
     r"-(palign|merge|token|phon|salign|syll|ipus?|tga|momel|intsint|activity|rms|stops|lex|ralign|"
@@ -132,15 +132,15 @@ def _interval(path: Path, tier: str, annotation: _Annotation) -> Interval:
     times = []
     for what, text in (("start", annotation.start), ("end", annotation.end)):
         if text is None:
-            raise FormatError(path, where, f"an annotation of the tier {tier!r} has no {what}", TODO)
+            raise FormatError(path, where, f"an annotation of the tier {tier!r} has no {what}", REMEDY)
         time = numeral(text)
         if time is None:
             problem = f"{shown(text)} stands where an annotation of the tier {tier!r} has its {what}"
-            raise FormatError(path, where, problem, TODO)
+            raise FormatError(path, where, problem, REMEDY)
         times.append(time)
     start, end = times
     if end < start:
-        raise FormatError(path, where, f"an annotation ends at {end:g} s, before its start at {start:g} s", TODO)
+        raise FormatError(path, where, f"an annotation ends at {end:g} s, before its start at {start:g} s", REMEDY)
     return Interval(" ".join(annotation.labels), start, end)
 
 
@@ -165,19 +165,19 @@ class _Reader:
         self._parser.CharacterDataHandler = self._characters
 
     def _fail(self, problem: str) -> NoReturn:
-        raise FormatError(self._path, f"line {self._parser.CurrentLineNumber}", problem, TODO)
+        raise FormatError(self._path, f"line {self._parser.CurrentLineNumber}", problem, REMEDY)
 
     def tiers(self) -> list[_Tier]:
         try:
             with self._path.open("rb") as file:
                 self._parser.ParseFile(file)
         except OSError as error:
-            raise FormatError(self._path, "", f"the file can not be read ({error.strerror})", TODO) from None
+            raise FormatError(self._path, "", f"the file can not be read ({error.strerror})", REMEDY) from None
         except expat.ExpatError as error:
             problem = f"this is not well-formed XML ({expat.ErrorString(error.code)})"
-            raise FormatError(self._path, f"line {error.lineno}", problem, TODO) from None
+            raise FormatError(self._path, f"line {error.lineno}", problem, REMEDY) from None
         except (ValueError, LookupError) as error:  # an encoding that Python does not know, or that is none
-            raise FormatError(self._path, "line 1", f"its encoding can not be read ({error})", TODO) from None
+            raise FormatError(self._path, "line 1", f"its encoding can not be read ({error})", REMEDY) from None
         return self._tiers
 
     def _doctype(self, *_: object) -> None:
