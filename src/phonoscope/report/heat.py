@@ -118,15 +118,19 @@ def map_paths(values: NDArray[np.floating], peak: float, x: float, y: float, cel
     n_time, n_frequency = values.shape
     shade = np.clip(np.ceil(values / peak * levels), 0, levels).astype(int) if peak > 0 else np.zeros(values.shape, int)
     ground = tag("rect", x=x, y=y, width=w * n_time, height=h * n_frequency, fill="var(--panel)")
+    # runs of one shade within a moment, from low to high frequency, moment after moment
+    new = np.ones(shade.shape, bool)
+    new[:, 1:] = shade[:, 1:] != shade[:, :-1]
+    first = np.flatnonzero(new)
+    height = np.diff(first, append=shade.size)
+    level_of = shade.ravel()[first]
     parts = [ground]
     for level in range(1, levels + 1):
         steps = []
-        for t in range(n_time):
-            column = (shade[t] == level).astype(int)
-            edges = np.flatnonzero(np.diff(column, prepend=0, append=0))
-            for first, last in edges.reshape(-1, 2):
-                top = y + (n_frequency - last) * h
-                steps.append(f"M{x + t * w:.4g} {top:.5g}h{w:g}v{(last - first) * h:.4g}h{-w:g}z")
+        for start, n in zip(first[level_of == level].tolist(), height[level_of == level].tolist(), strict=True):
+            t, lowest = divmod(start, n_frequency)
+            top = y + (n_frequency - lowest - n) * h
+            steps.append(f"M{x + t * w:.4g} {top:.5g}h{w:g}v{n * h:.4g}h{-w:g}z")
         if steps:
             parts.append(tag("path", d="".join(steps), fill="var(--heat)", fill_opacity=level / levels))
     return Markup("").join(parts)
