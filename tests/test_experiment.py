@@ -311,16 +311,17 @@ def test_labels_that_were_folded_or_left_out_are_in_a_file(
     settings = SMALL.changed(
         {"corpus.phones": "french", "corpus.validation": 0.5, "recogniser.max_epochs": 1, "clustering.k": 2}
     )
-    said: list[str] = []
+    warned: list[str] = []
 
     class Listener(Quiet):
-        def say(self, text: str) -> None:
-            said.append(text)
+        def warn(self, text: str) -> None:
+            warned.append(text)
 
     result = run(tmp_path / "corpus", out=tmp_path / "run", settings=settings, progress=Listener())
     labels = pl.read_csv(result.path / "labels.csv", schema_overrides={"phone": pl.String})
     assert sorted(labels.rows()) == [("zzz", None, 8), ("ɑ", "a", 4)]
-    assert any("'zzz' (8)" in line for line in said)
+    assert any("'zzz' (8)" in line for line in warned)
+    assert any("'zzz' (8)" in line for line in result.warnings)
     assert set(result.panel["phone"]) == {"a", "i"}
 
 

@@ -12,11 +12,12 @@ from phonoscope.corpus.segments import segment_columns
 if TYPE_CHECKING:
     from phonoscope.corpus.types import Corpus
 
-_SHOWN_LABELS = 20
-
 
 def describe_corpus(corpus: Corpus) -> list[str]:
-    """Say in a few lines how much speech there is, how it is parted, and which labels are no phones."""
+    """Say in a few lines how much speech there is, how it is parted, and what its phones are.
+
+    Where labels were left over, the sentence on the phone set is one of the corpus's warnings, and not said here again.
+    """
     train, validation = corpus.of("train"), corpus.of("validation")
     size = f"{corpus.seconds / 60:.1f} minutes, {len(corpus.utterances)} utterances, {len(corpus.speakers)} speakers"
     lines = [f"{corpus.name}: {size}; {len(train)} utterances for training, {len(validation)} for validation"]
@@ -24,11 +25,8 @@ def describe_corpus(corpus: Corpus) -> list[str]:
     absent = [phone for phone in corpus.phones if not counts[phone]]
     if absent:
         lines.append(f"phones that do not occur: {' '.join(absent)}")
-    if corpus.left_over:
-        commonest = sorted(corpus.left_over.items(), key=lambda item: -item[1])
-        listed = ", ".join(f"{label!r} ({n})" for label, n in commonest[:_SHOWN_LABELS])
-        more = f" and {len(commonest) - _SHOWN_LABELS} more (labels.csv)" if len(commonest) > _SHOWN_LABELS else ""
-        lines.append(f"labels that are neither phone nor pause, left out: {listed}{more}")
+    if corpus.note and not corpus.left_over:
+        lines.append(corpus.note)
     return lines
 
 

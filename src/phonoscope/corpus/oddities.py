@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 UNEQUAL: Final = 0.1
 """Seconds by which a TextGrid may be longer or shorter than its audio without a warning."""
-_LABELS = 10
 
 
 def lone_recordings(tree: Tree, form: Format, used: Collection[Path], without: Sequence[str]) -> Iterator[str]:
@@ -34,9 +33,8 @@ def odd(
     headers: Mapping[Path, object],
     utterances: Sequence[Utterance],
     rate: int,
-    left_over: Mapping[str, int],
 ) -> Iterator[str]:
-    """Say what is odd about recordings, times and labels.
+    """Say what is odd about recordings and times.
 
     Parameters
     ----------
@@ -48,8 +46,6 @@ def odd(
         What was made of that.
     rate
         To which audio is resampled, Hz.
-    left_over
-        How often each label occurs that is neither a phone nor a pause.
     """
     infos = {path: info for path, info in headers.items() if isinstance(info, AudioInfo)}
     yield from _rates(tree, infos, rate)
@@ -66,8 +62,6 @@ def odd(
     yield from listed("TextGrid", f"longer or shorter than the audio by more than {UNEQUAL} s", unequal)
     yield from listed("TextGrid", "not starting at 0 s, the times taken for the audio's all the same", shifted)
     yield from listed("utterance", "without any phone", [u.id for u in utterances if not u.segments])
-    if left_over:
-        yield _left_over(left_over)
 
 
 def _rates(tree: Tree, infos: Mapping[Path, AudioInfo], wanted: int) -> Iterator[str]:
@@ -81,12 +75,3 @@ def _rates(tree: Tree, infos: Mapping[Path, AudioInfo], wanted: int) -> Iterator
     if len(rates) > 1:
         counts = ", ".join(f"{rate:,} Hz ({len(names):,})" for rate, names in ordered)
         yield f"the audio has several rates: {counts}."
-
-
-def _left_over(counts: Mapping[str, int]) -> str:
-    commonest = sorted(counts.items(), key=lambda item: -item[1])
-    labels = ", ".join(f"{label!r} ({n:,})" for label, n in commonest[:_LABELS])
-    more = ", …" if len(commonest) > _LABELS else ""
-    n = sum(counts.values())
-    are, were = ("label is", "was") if n == 1 else ("labels are", "were")
-    return f"{n:,} {are} neither a phone nor a pause, and {were} left out: {labels}{more}."

@@ -128,6 +128,8 @@ def parted(found: Survey, settings: Settings) -> Corpus:
     if not any(u.segments for u in found.utterances):
         raise UnknownPhonesError(found.tree.root, sorted(left_over, key=lambda label: -left_over[label]))
     warnings = [*found.listed, *found.odd]
+    if left_over:
+        warnings.append(found.notation.note)
     return Corpus(
         name=found.tree.root.resolve().name,
         utterances=split(found.utterances, settings.corpus, settings.seed, found.parts, warnings.append),
@@ -183,7 +185,7 @@ def survey(path: Path, settings: Settings, *, jobs: int = 1, progress: Progress 
         parts={one.spoken.id: one.spoken.part for one in raw},
         problems=tuple(problems),
         listed=(*warnings, *listing.warnings, *lone_recordings(tree, form, headers, silent)),
-        odd=(*odd(tree, raw, headers, utterances, settings.signal.sample_rate, tally(folded, tokens)[1]),),
+        odd=tuple(odd(tree, raw, headers, utterances, settings.signal.sample_rate)),
     )
 
 
