@@ -13,7 +13,8 @@ from sklearn.utils.estimator_checks import check_estimator
 import oracles
 from phonoscope.reduction import descent
 from phonoscope.reduction.descent import descend, divergence, gradient, kl_divergence
-from phonoscope.reduction.neighbourhoods import affinities, joint_probabilities
+from phonoscope.reduction.forces import TILE
+from phonoscope.reduction.neighbourhoods import _encode, affinities, joint_probabilities
 from phonoscope.reduction.pca import pca
 from phonoscope.reduction.tsne import TSNE, leading_scores
 
@@ -270,6 +271,18 @@ def test_affinities_may_be_known_already() -> None:
         alone, told = TSNE(dimensions, perplexity=5), TSNE(dimensions, perplexity=5)
         np.testing.assert_array_equal(told.fit_transform(X, affinities=P), alone.fit_transform(X))
         assert told.kl_divergence_ == alone.kl_divergence_
+
+
+@pytest.mark.parametrize("gap", [16, 32, 48, 200, 100_000])
+def test_where_the_arrays_lie_in_memory_changes_nothing(gap: int) -> None:
+    P = joint_probabilities(some(60), 5)
+    size = 2 * TILE * TILE
+    memory = np.zeros(size + gap + P.nbytes, np.uint8)
+    behind = memory[size + gap :].view(np.float64).reshape(P.shape)
+    behind[:] = P
+    codes = np.zeros(TILE * TILE, np.uint16)
+    assert _encode(behind, P.max(), memory[:size].view(np.uint16), 1) == _encode(P.copy(), P.max(), codes, 1)
+    np.testing.assert_array_equal(codes, memory[:size].view(np.uint16))
 
 
 @pytest.mark.parametrize(("n", "perplexity", "seed"), [(6, 2, 0), (40, 5, 0), (40, 5, 1), (100, 10, 2)])

@@ -182,12 +182,18 @@ def _joint(
 
 @kernel(fastmath=True, error_model="numpy", nogil=True)
 def _encode(P: Floats, largest: float, codes: NDArray[np.uint16], first: int) -> float:
-    """Fill a tile's codes from column i + `first` on; return its ``sum p log p``, of each pair once."""
+    """Fill a tile's codes from column i + `first` on; return its ``sum p log p``, of each pair once.
+
+    Two loops: where one reads and writes, the compiler asks at run time whether the two places in memory may overlap,
+    and adds in another order if they may. The last digits would depend on where the arrays lie.
+    """
+    for i in range(P.shape[0]):
+        for j in range(max(i + first, 0), P.shape[1]):
+            codes[i * TILE + j] = np.uint16(min(np.sqrt(P[i, j] / largest) * _ROOTS + 0.5, _ROOTS))
     entropy = 0.0
     for i in range(P.shape[0]):
         for j in range(max(i + first, 0), P.shape[1]):
             p = P[i, j]
-            codes[i * TILE + j] = np.uint16(min(np.sqrt(p / largest) * _ROOTS + 0.5, _ROOTS))
             if p > 0:
                 entropy += p * np.log(p)
     return entropy
