@@ -107,6 +107,51 @@ def test_distances_to_the_start_may_be_known() -> None:
     assert plain.cost == told.cost
 
 
+def overlapping(n: int, classes: int = 6, d: int = 3) -> NDArray[np.float32]:
+    draws = np.random.default_rng(n)
+    centres = 2 * draws.standard_normal((classes, d))
+    return (centres[draws.integers(classes, size=n)] + draws.standard_normal((n, d))).astype(np.float32)
+
+
+@pytest.mark.parametrize("tol", [0.2, 0.05, 0.01, 0.0])
+def test_a_run_ends_when_few_enough_samples_change(tol: float) -> None:
+    X = overlapping(600)
+    found = KMedians(6, init=X[:6], tol=tol).fit(X)
+    steps = [oracles.kmedians(X, X[:6], i).labels for i in range(1, 101)]
+    changes = [600] + [sum(a != b for a, b in zip(*pair, strict=True)) for pair in itertools.pairwise(steps)]
+    last = next(i for i, changed in enumerate(changes) if changed <= tol * 600)
+    assert found.n_iter_ == last + 1
+    assert found.labels_.tolist() == steps[last]
+    np.testing.assert_array_equal(found.predict(X), found.labels_)
+
+
+def test_all_samples_settle_unless_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = overlapping(3_000)
+    settled, left = (KMedians(6, init=X[:6], tol=tol).fit(X) for tol in (0.0, 1 / 2_000))
+    assert KMedians(6, init=X[:6]).fit(X).n_iter_ == settled.n_iter_ > left.n_iter_
+    monkeypatch.setattr("phonoscope.clustering.lloyd._ALL_SETTLE", 2_999)
+    many = KMedians(6, init=X[:6]).fit(X)
+    np.testing.assert_array_equal(many.labels_, left.labels_)
+    assert many.inertia_ == left.inertia_ == pytest.approx(settled.inertia_, rel=1e-3)
+
+
+def test_a_large_pilot_starts_from_samples_far_from_each_other() -> None:
+    X, truth = blobs(10_000, 3, 30)
+    found = [KMedians(30, max_iter=1, random_state=seed).fit(X).inertia_ for seed in range(5)]
+    best = KMedians(30, init=np.array([np.median(X[truth == c], axis=0) for c in range(30)])).fit(X).inertia_
+    assert np.median(found) < 1.3 * best
+    smaller = [KMedians(30, max_iter=1, random_state=seed).fit(X[:9_000]).inertia_ for seed in range(5)]
+    assert np.median(smaller) > 1.3 * best
+    same = np.repeat(X[:5].astype(np.float32), 2_500, axis=0)  # fewer different samples than clusters
+    assert KMedians(8, random_state=0).fit(same).inertia_ == 0
+
+
+@pytest.mark.parametrize("tol", [-0.1, 1.0, "none", float("nan")])
+def test_a_share_is_a_share(tol: Any) -> None:  # noqa: ANN401
+    with pytest.raises(ValueError, match="tol is 'auto' or a share"):
+        KMedians(2, tol=tol).fit(blobs()[0])
+
+
 @settings(deadline=None, max_examples=100)
 @given(
     arrays(np.float32, st.integers(1, 70), elements=st.floats(-(2.0**99), 2.0**99, width=32)),

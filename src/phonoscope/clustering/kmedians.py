@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
@@ -9,13 +10,17 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from phonoscope.clustering.lloyd import assign, lloyd
+from phonoscope.clustering.growing import grow
+from phonoscope.clustering.lloyd import Converged, assign, lloyd
+from phonoscope.clustering.manhattan import manhattan_distances
 
 if TYPE_CHECKING:
     from numpy.random import RandomState
     from numpy.typing import ArrayLike, NDArray
 
 _PILOT_SHARE = 0.1
+# From so many samples on a pilot run starts from spread samples: it is no longer the paper's, and costs little.
+_LARGE_PILOT = 1_000
 
 
 class KMedians(ClusterMixin, BaseEstimator):  # type: ignore[misc]
@@ -27,11 +32,15 @@ class KMedians(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         Number of clusters, at most the number of samples.
     init
         ``pilot``: the centres of a run on a random tenth of the samples, which itself starts from random samples
-        (MATLAB's ``'Start', 'cluster'``); ``random``: random samples; or the centres, shape (n_clusters, d).
+        (MATLAB's ``'Start', 'cluster'``), from 1,000 of them on from samples far from each other (greedy k-means++ with
+        Manhattan distances); ``random``: random samples; or the centres, shape (n_clusters, d).
     n_init
         Runs from different starts; the one of the lowest cost is kept.
     max_iter
         Iterations of a run at the most.
+    tol
+        A run ends when no larger share of the samples changes its cluster: 0: none; ``auto``: 0 up to 10,000 samples,
+        beyond 1/2,000.
     random_state
         Seed of the starts.
 
@@ -54,12 +63,14 @@ class KMedians(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         init: Literal["pilot", "random"] | NDArray[np.floating] = "pilot",
         n_init: int = 1,
         max_iter: int = 100,
+        tol: float | Literal["auto"] = "auto",
         random_state: int | RandomState | None = None,
     ) -> None:
         self.n_clusters = n_clusters
         self.init = init
         self.n_init = n_init
         self.max_iter = max_iter
+        self.tol = tol
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:  # noqa: ARG002
@@ -93,10 +104,14 @@ class KMedians(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         if self.n_init < 1 or self.max_iter < 1:
             msg = f"n_init and max_iter are at least 1, not {self.n_init} and {self.max_iter}"
             raise ValueError(msg)
+        tol: object = self.tol
+        if tol != "auto" and not (isinstance(tol, Real) and 0 <= float(tol) < 1):
+            msg = f"tol is 'auto' or a share of the samples from 0 to below 1, not {self.tol!r}"
+            raise ValueError(msg)
         random = check_random_state(self.random_state)
         times = self.n_init if isinstance(self.init, str) else 1
         best = min(
-            (lloyd(rows, self._start(rows, weights, random), self.max_iter, weights) for _ in range(times)),
+            (self._settle(rows, self._start(rows, weights, random), weights) for _ in range(times)),
             key=lambda run: run.cost,
         )
         self.cluster_centers_ = best.centres
@@ -112,6 +127,9 @@ class KMedians(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
     def _nearest(self, data: NDArray[np.float32]) -> NDArray[np.int64]:
         return assign(data, self.cluster_centers_)[0]
+
+    def _settle(self, rows: NDArray[np.float32], start: NDArray[np.float32], weights: NDArray[np.float64]) -> Converged:
+        return lloyd(rows, start, self.max_iter, weights, tol=None if self.tol == "auto" else self.tol)
 
     def _start(
         self, data: NDArray[np.float32], weights: NDArray[np.float64], random: RandomState
@@ -134,5 +152,10 @@ class KMedians(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         size = max(int(np.ceil(_PILOT_SHARE * len(data))), self.n_clusters)
         pilot = data[random.choice(len(data), size, replace=False, p=share)]
         # drawn by their weights, they count alike from here on
+        if size >= _LARGE_PILOT:
+            first = pilot[random.choice(size, 1)]
+            spread = grow(pilot, first, manhattan_distances(pilot, first), self.n_clusters, random)
+            if spread is not None:  # there are as many different samples
+                return self._settle(pilot, spread[0], np.empty(0)).centres
         start = pilot[random.choice(size, self.n_clusters, replace=False)]
-        return lloyd(pilot, start, self.max_iter).centres
+        return self._settle(pilot, start, np.empty(0)).centres
