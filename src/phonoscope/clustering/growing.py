@@ -44,7 +44,7 @@ def grow(
     centres: NDArray[np.float32],
     to_centres: NDArray[np.float32],
     k: int,
-    random: np.random.Generator | np.random.RandomState,
+    random: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
     """Add samples to some centres until there are k, each in a place that the centres leave far away.
 

@@ -10,17 +10,13 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from phonoscope.clustering.growing import grow
 from phonoscope.clustering.lloyd import Converged, assign, lloyd
-from phonoscope.clustering.manhattan import manhattan_distances
 
 if TYPE_CHECKING:
     from numpy.random import RandomState
     from numpy.typing import ArrayLike, NDArray
 
 _PILOT_SHARE = 0.1
-# From so many samples on a pilot run starts from spread samples: it is no longer the paper's, and costs little.
-_LARGE_PILOT = 1_000
 
 
 class KMedians(ClusterMixin, BaseEstimator):  # type: ignore[misc]
@@ -32,8 +28,7 @@ class KMedians(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         Number of clusters, at most the number of samples.
     init
         ``pilot``: the centres of a run on a random tenth of the samples, which itself starts from random samples
-        (MATLAB's ``'Start', 'cluster'``), from 1,000 of them on from samples far from each other (greedy k-means++ with
-        Manhattan distances); ``random``: random samples; or the centres, shape (n_clusters, d).
+        (MATLAB's ``'Start', 'cluster'``); ``random``: random samples; or the centres, shape (n_clusters, d).
     n_init
         Runs from different starts; the one of the lowest cost is kept.
     max_iter
@@ -152,10 +147,5 @@ class KMedians(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         size = max(int(np.ceil(_PILOT_SHARE * len(data))), self.n_clusters)
         pilot = data[random.choice(len(data), size, replace=False, p=share)]
         # drawn by their weights, they count alike from here on
-        if size >= _LARGE_PILOT:
-            first = pilot[random.choice(size, 1)]
-            spread = grow(pilot, first, manhattan_distances(pilot, first), self.n_clusters, random)
-            if spread is not None:  # there are as many different samples
-                return self._settle(pilot, spread[0], np.empty(0)).centres
         start = pilot[random.choice(size, self.n_clusters, replace=False)]
         return self._settle(pilot, start, np.empty(0)).centres
