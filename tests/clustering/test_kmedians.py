@@ -129,7 +129,7 @@ def test_all_samples_settle_unless_there_are_many(monkeypatch: pytest.MonkeyPatc
     X = overlapping(3_000)
     settled, left = (KMedians(6, init=X[:6], tol=tol).fit(X) for tol in (0.0, 1 / 2_000))
     assert KMedians(6, init=X[:6]).fit(X).n_iter_ == settled.n_iter_ > left.n_iter_
-    monkeypatch.setattr("phonoscope.clustering.lloyd._ALL_SETTLE", 2_999)
+    monkeypatch.setattr("phonoscope.clustering.lloyd.ALL_SETTLE", 2_999)
     many = KMedians(6, init=X[:6]).fit(X)
     np.testing.assert_array_equal(many.labels_, left.labels_)
     assert many.inertia_ == left.inertia_ == pytest.approx(settled.inertia_, rel=1e-3)
@@ -193,7 +193,8 @@ def test_a_whole_weight_stands_for_as_many_equal_samples(problem: tuple[Floats, 
     weights[0] += 1  # at least one sample
     weighted = KMedians(len(start), init=start, max_iter=1).fit(X, sample_weight=weights)
     repeated = KMedians(len(start), init=start, max_iter=1).fit(np.repeat(X, weights, axis=0))
-    if len(set(weighted.labels_[weights > 0])) == len(set(oracles.nearest_centres(X[weights > 0], start)[0])):
+    found = len(set(oracles.nearest_centres(X[weights > 0], start)[0]))
+    if len(set(weighted.labels_[weights > 0])) == len(set(repeated.labels_)) == found:
         # no cluster was emptied: of several equal samples only one is moved into an empty one
         np.testing.assert_array_equal(weighted.cluster_centers_, repeated.cluster_centers_)
         assert weighted.inertia_ == repeated.inertia_
@@ -212,6 +213,18 @@ def test_weighted_medians_cost_least(seed: int) -> None:
         for j in range(13):
             costs = [(weights[own] * np.abs(X[own, j] - c)).sum() for c in X[own, j]]
             assert (weights[own] * np.abs(X[own, j] - centre[j])).sum() == pytest.approx(min(costs))
+
+
+@pytest.mark.parametrize("tol", [0.0, 0.02, 0.1])
+def test_of_weighted_samples_the_share_is_that_of_their_weights(tol: float) -> None:
+    X = overlapping(300)
+    weights = np.random.default_rng(1).integers(1, 9, 300)
+    weighted = KMedians(6, init=X[:6], tol=tol).fit(X, sample_weight=weights)
+    repeated = KMedians(6, init=X[:6], tol=tol).fit(np.repeat(X, weights, axis=0))
+    assert weighted.n_iter_ == repeated.n_iter_
+    np.testing.assert_array_equal(np.repeat(weighted.labels_, weights), repeated.labels_)
+    light = KMedians(6, init=X[:6], tol=tol).fit(X, sample_weight=weights / 1_000)
+    assert light.n_iter_ == weighted.n_iter_
 
 
 def test_equal_weights_change_nothing_and_a_weight_of_zero_has_no_say() -> None:

@@ -39,6 +39,12 @@ def test_normalised_affinity_equals_the_formula(n: int, seed: int, sigma: float)
     np.testing.assert_allclose(normalised_affinity(A), oracles.normalised_affinity(A), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("least", [1e-300, 1e-310, 5e-324])
+def test_the_smallest_affinities_are_normalised_too(least: float) -> None:
+    A = np.array([[0, least, 0, 0], [least, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]])
+    np.testing.assert_allclose(normalised_affinity(A), [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]])
+
+
 def test_a_sample_without_affinity_has_a_row_of_zeros() -> None:
     A = np.array([[0, 0.5, 0], [0.5, 0, 0], [0, 0, 0]])
     np.testing.assert_allclose(normalised_affinity(A), [[0, 1, 0], [1, 0, 0], [0, 0, 0]])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from corpus.mutating import mutated
+from phonoscope.corpus.describing import describe_corpus
 from phonoscope.corpus.reading import read_corpus
 from phonoscope.corpus.source import Interval, Listing, Spoken, Unit
 from phonoscope.corpus.types import Segment
@@ -157,6 +158,19 @@ def test_a_tidy_corpus_gives_no_warning(tmp_path: Path, add: Callable[..., Path]
     add("1.wav")
     add("2.wav")
     assert read_corpus(tmp_path).warnings == ()
+
+
+def test_the_phone_set_is_told_of_once_whether_labels_were_left_over_or_not(
+    tmp_path: Path, add: Callable[..., Path]
+) -> None:
+    add("1.wav")
+    add("2.wav")
+    tidy = read_corpus(tmp_path)
+    add("3.wav", [(0.0, 0.5, "zzz"), (0.5, 1.0, "a")])
+    untidy = read_corpus(tmp_path)
+    for corpus, times in ((tidy, (1, 0)), (untidy, (0, 1))):
+        assert corpus.note.startswith("The phone set is the 33 phones of French, as ")
+        assert (describe_corpus(corpus).count(corpus.note), corpus.warnings.count(corpus.note)) == times
 
 
 def test_a_textgrid_is_broken(tmp_path: Path, add: Callable[..., Path]) -> None:

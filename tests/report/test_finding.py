@@ -196,6 +196,15 @@ def paragraph(settings: Settings, corpus: str = "built-in", ks: Sequence[int] = 
     return methods(settings, about, "5.0 minutes", panel=PANEL, training=TRAINING, ks=list(ks))
 
 
+def test_the_methods_say_when_k_medians_ends_on_large_panels() -> None:
+    words = "at most 100 iterations, until no more than one sample in 2,000 changed its cluster)"
+    large = pl.concat([PANEL] * (10_000 // PANEL.height))
+    assert large.height == 10_000
+    for panel, said in ((large, False), (pl.concat([large, PANEL.head(1)]), True)):
+        found = methods(Settings(), ABOUT, "5.0 minutes", panel=panel, training=TRAINING, ks=[33])
+        assert (words in found) == said
+
+
 def others(name: str) -> list[Any]:
     """Other values that a setting may have."""
     stage, _, key = name.rpartition(".")

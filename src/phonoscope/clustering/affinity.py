@@ -58,7 +58,9 @@ def _exponentials(
 def _normalise(A: NDArray[np.float64], scale: NDArray[np.float64], out: NDArray[np.float64]) -> None:
     for i in prange(len(A)):
         for j in range(len(A)):
-            out[i, j] = A[i, j] * (scale[i] * scale[j])
+            both = scale[i] * scale[j]
+            # affinities below the smallest normal number: the product alone is infinite, and 0 times it is none
+            out[i, j] = A[i, j] * both if both < np.inf else A[i, j] * max(scale[i], scale[j]) * min(scale[i], scale[j])
 
 
 @kernel(parallel=True)

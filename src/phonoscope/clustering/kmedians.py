@@ -34,8 +34,8 @@ class KMedians(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     max_iter
         Iterations of a run at the most.
     tol
-        A run ends when no larger share of the samples changes its cluster: 0: none; ``auto``: 0 up to 10,000 samples,
-        beyond 1/2,000.
+        A run ends when no larger share of the samples (of their weights, if they have any) changes its cluster; 0: when
+        none does; ``auto``: 0 up to 10,000 rows, beyond 1/2,000.
     random_state
         Seed of the starts.
 

@@ -22,7 +22,7 @@ _BLOCK = 2**16
 _NO_WEIGHTS = np.empty(0)
 # Of more samples than this the last ones need not settle: where classes overlap, ever fewer of ever more wander to and
 # fro between two clusters for ever more iterations, and change neither the cost nor the clusters to speak of.
-_ALL_SETTLE, _UNSETTLED = 10_000, 1 / 2_000
+ALL_SETTLE, UNSETTLED = 10_000, 1 / 2_000
 
 
 class Converged(NamedTuple):
@@ -145,11 +145,13 @@ def lloyd(
     to_centres
         Distances of the samples to the start, shape (n, k), where they are known already; overwritten.
     tol
-        The share of the samples that may still change; None: 0 up to 10,000 samples, 1/2,000 beyond.
+        The share of the samples, or of their weights, that may still change; None: 0 up to 10,000 rows of X, beyond
+        1/2,000.
     """
     k, d = centres.shape
     if tol is None:
-        tol = _UNSETTLED if len(X) > _ALL_SETTLE else 0.0
+        tol = UNSETTLED if len(X) > ALL_SETTLE else 0.0
+    may_change = tol * (weights.sum() if len(weights) else len(X))
     centres = centres.copy()
     bounded = d >= _FEWEST_DIMENSIONS and len(X) * k * 4 <= _BOUNDS
     # 32 sums run side by side (8 to a register, 4 registers); the error of each grows with its length
@@ -176,7 +178,7 @@ def lloyd(
             # a bound of its new centre stands below in `lower`; of its old one none is needed
             own_distances(X, centres, labels, upper)
         changed = labels != previous
-        if np.count_nonzero(changed) <= tol * len(X):
+        if (weights[changed].sum() if len(weights) else np.count_nonzero(changed)) <= may_change:
             break
         touched = np.zeros(k + 1, bool)  # the last: no cluster yet
         touched[labels[changed]] = touched[previous[changed]] = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from phonoscope.clustering.lloyd import ALL_SETTLE, UNSETTLED
 from phonoscope.report.words import CRITERIA, REDUCTIONS
 
 if TYPE_CHECKING:
@@ -164,10 +165,18 @@ def _clustering(settings: Settings, n: int, ks: list[int]) -> str:
         f"({_percent(reduction.pca_variance)} of the variance), and after t-SNE of these components "
         f"({reduction.tsne_dimensions} dimensions, perplexity {perplexity:g}, "
         f"{reduction.tsne_iterations} iterations), by k-medians with Manhattan distances ({restarts}, started from "
-        f"{start}, at most {c.max_iterations} iterations) and by spectral clustering after Ng, Jordan and Weiss (2001) "
-        f"with the affinity exp(-d^2 / {divisor}) and {_SIGMAS[c.sigma]}, {_affinities(settings)}. A cluster "
-        f"belongs to its most frequent phone; precision and recall are means over phones, and F is their harmonic mean."
+        f"{start}, at most {c.max_iterations} iterations{_settled(n)}) and by spectral clustering after Ng, Jordan and "
+        f"Weiss (2001) with the affinity exp(-d^2 / {divisor}) and {_SIGMAS[c.sigma]}, {_affinities(settings)}. A "
+        f"cluster belongs to its most frequent phone; precision and recall are means over phones, and F is their "
+        f"harmonic mean."
     )
+
+
+def _settled(n: int) -> str:
+    """Say when a run of k-medians ends, where that is not when every sample stays in its cluster."""
+    if n <= ALL_SETTLE:
+        return ""
+    return f", until no more than one sample in {1 / UNSETTLED:,.0f} changed its cluster"
 
 
 def _affinities(settings: Settings) -> str:
