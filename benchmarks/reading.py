@@ -152,6 +152,14 @@ def long_recordings(folder: Path, jobs: int) -> dict[str, Any]:
         }
 
 
+def checked(folder: Path, jobs: int) -> dict[str, Any]:
+    """Measure what `phonoscope check` does before it prints: all labels, and all audio once."""
+    from phonoscope.checkup import check  # noqa: PLC0415 - in the child only
+
+    found = once(lambda: check(folder, jobs=jobs))
+    return {"seconds": 60 * found.result.minutes, "check_s": found.seconds, "check_mib": found.memory}
+
+
 def compared(folder: Path) -> dict[str, Any]:
     """Measure features of some minutes of speech beside what a user would pick instead, one core each."""
     audio = [soundfile.read(path, dtype="float32")[0] for path in islice(sorted(folder.rglob("*.flac")), 100)]
@@ -200,6 +208,7 @@ def measure(hours: Sequence[float], scratch: Path) -> dict[str, Any]:
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": machine(),
         "reading": reading,
+        "checked": {"jobs": jobs, **_child(["checked", str(folders[-1]), str(jobs)])},
         "long": {"jobs": jobs, **_child(["long", str(folders[0]), str(jobs)])},
         "compared": _child(["compared", str(folders[0])]),
     }
@@ -255,6 +264,14 @@ def page(found: Mapping[str, Any]) -> str:
                 f"{(largest['features_mib'] or 0) * 2**20 / largest['frames']:.0f} bytes a frame. (All three "
                 f"coefficients in memory, with 8 bytes a label, would be {share * largest['frames'] * 488 / 1e9:.0f} "
                 "GB.)"
+            ),
+            "",
+            "## Checking\n",
+            (
+                f"`phonoscope check` listens to all audio, with {found['checked']['jobs']} cores: "
+                f"{found['checked']['seconds'] / _HOUR:.0f} hours in {found['checked']['check_s']:.0f} s, "
+                f"{found['checked']['seconds'] / found['checked']['check_s']:.0f} times real time, and "
+                f"{number(found['checked']['check_mib'])} MiB."
             ),
             "",
             "## Long recordings\n",
@@ -336,6 +353,7 @@ def main(words: Sequence[str] | None = None) -> int:
         kind, folder, *more = arguments.child
         work: dict[str, Callable[[], dict[str, Any]]] = {
             "read": lambda: read(Path(folder), int(more[0]), mapped=more[1] == "mapped"),
+            "checked": lambda: checked(Path(folder), int(more[0])),
             "long": lambda: long_recordings(Path(folder), int(more[0])),
             "compared": lambda: compared(Path(folder)),
         }
