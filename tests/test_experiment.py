@@ -14,6 +14,7 @@ from safetensors import safe_open
 
 import phonoscope
 from phonoscope import experiment
+from phonoscope.cli import main
 from phonoscope.corpus.synth import write_synthetic
 from phonoscope.corpus.types import Corpus
 from phonoscope.errors import PanelError, PhonoscopeError, RunDirectoryError, SettingError
@@ -372,11 +373,20 @@ def test_the_mean_over_the_segment_is_a_setting(corpus: Path, tmp_path: Path) ->
     assert (result.panel["time"] - middle).abs().to_numpy().max() < 0.0101
 
 
-def test_real_french_goes_through(french_prompts: Path, tmp_path: Path) -> None:
-    settings = Settings().changed(
-        {"recogniser.max_epochs": 1, "probing.n_per_phone": 10, "probing.minimum": 5, "reduction.tsne_iterations": 250}
+def test_real_french_goes_through(french_prompts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changes = {
+        "recogniser.max_epochs": 1,
+        "probing.n_per_phone": 10,
+        "probing.minimum": 5,
+        "reduction.tsne_iterations": 250,
+    }
+    given = [f"--{name}={value}" for name, value in changes.items()]
+    assert main(["run", str(french_prompts), "--out", str(tmp_path / "run"), "--quiet", *given]) == 0
+    printed = capsys.readouterr().out
+    assert "left out" in next(line for line in printed.splitlines() if line.startswith("│ J ")), (
+        "phones short of samples"
     )
-    result = run(french_prompts, out=tmp_path / "run", settings=settings)
+    result = Run(tmp_path / "run")
     counts = result.panel_counts
     assert counts.filter(phone="J")["in_panel"].to_list() == [False], "12 tokens are too few"
     assert counts.filter(phone="H")["segments"].to_list() == [0], "the aligner did not use it"

@@ -40,6 +40,7 @@ def test_the_panel_table_names_short_phones_and_escapes_markup() -> None:
     counts = pl.DataFrame(
         {
             "phone": ["a", "[red]", "J"],
+            "ipa": ["a", "r", "ɲ"],
             "segments": [500, 80, 3],
             "correct": [400, 60, 1],
             "used": [100, 60, 0],

@@ -48,7 +48,8 @@ def panel_to_table(counts: pl.DataFrame) -> Table | None:
     for head in ("validation\nsegments", "classified\ncorrectly", "samples\nused"):
         table.add_column(head, justify="right")
     table.add_column("")
-    for phone, segments, correct, used, in_panel in uneven.iter_rows():
+    columns = ("phone", "segments", "correct", "used", "in_panel")
+    for phone, segments, correct, used, in_panel in uneven.select(columns).iter_rows():
         table.add_row(
             escape(phone),
             str(segments),
