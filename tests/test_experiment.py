@@ -49,6 +49,9 @@ SMALL = Settings().changed(
         "selection.kmedians_criterion": "silhouette",
         "selection.spectral_criterion": "silhouette",
         "selection.permutations": 99,
+        "evaluation.seeds": 2,
+        "evaluation.replicates": 20,
+        "evaluation.shuffles": 3,
     }
 )
 

@@ -73,6 +73,11 @@ def analyse(run: Run, settings: Settings, progress: Progress) -> None:
             _cluster(run, phones, settings, progress)
 
 
+def grid_seeds(settings: Settings) -> list[int]:
+    """Return the seeds of the grid's clusterings: the run's own, and the next ones; what is not clustered has one."""
+    return [(settings.seed + i) % 2**31 for i in range(settings.evaluation.seeds)]
+
+
 def forget(run: Run) -> None:
     """Remove what was made of activations that are to be made anew."""
     for path in (*(run.path / "embeddings").glob("*.json"), *(run.path / name for name in (*_GRID, *_SWEEPS))):
@@ -97,7 +102,8 @@ def _cluster(run: Run, phones: list[str], settings: Settings, progress: Progress
     k = settings.clustering.k or len(set(phones))
     ks = sorted({*range(_FEWEST_CLASSES, len(set(phones)) + 1), settings.selection.k} - {0})
     splits = settings.selection.stability_splits
-    steps = sum(clusterings(ks, criteria_of(name, splits), splits) + len(REDUCTIONS) for name in CLUSTERERS)
+    cells = len(REDUCTIONS) * settings.evaluation.seeds
+    steps = sum(clusterings(ks, criteria_of(name, splits), splits) + cells for name in CLUSTERERS)
     with progress.bar("clustering", len(run.layers) * steps) as advance:
         done = {}
         for found in _layers(run, phones, settings, (k, ks), advance):
@@ -181,12 +187,11 @@ def _layer(
         most = min(max(k, ks[-1] + 1 if swept else k), len(X))
         embedding = embed_with(settings.clustering, X, most, settings.seed, products=products, keep_affinity=swept)
         for clusterer in CLUSTERERS:
-            result = run_cell(
-                X, phones, Cell(layer, reduction, clusterer, k, settings.seed), settings.clustering, embedding
-            )
-            result.details.update(details[reduction])
-            cells.append(result)
-            advance(1)
+            for seed in grid_seeds(settings):
+                result = run_cell(X, phones, Cell(layer, reduction, clusterer, k, seed), settings.clustering, embedding)
+                result.details.update(details[reduction])
+                cells.append(result)
+                advance(1)
             if swept:
                 found = sweep(
                     X,

@@ -11,6 +11,7 @@ import polars as pl
 from safetensors.torch import load_file, save
 
 from phonoscope.analysis import analyse, forget
+from phonoscope.appraisal import appraise, forget_appraisal
 from phonoscope.corpus.built_in import built_in_corpus
 from phonoscope.corpus.describing import describe_corpus, labels_table, segments_table
 from phonoscope.corpus.reading import read_corpus
@@ -132,9 +133,11 @@ class _Stages:
                 record(self.out, self.settings, name, self.jobs)
             self._keep_corpus(corpus)
             forget(result)
+            forget_appraisal(result)
             self._probe(corpus)
         forget_features(self.out / _FEATURES)
         analyse(result, self.settings, self.progress)
+        appraise(result, self.settings, self.progress)
         interpret(result, self.settings, self.progress)
         self.progress.say("report")
         write_report(result)

@@ -25,6 +25,10 @@ _LAST = (
     "scores.csv",
     "sweep.parquet",
     "selection.csv",
+    "measures.csv",
+    "replicates.parquet",
+    "outcomes.parquet",
+    "tests.csv",
     "classes.json",
     "organisation.csv",
     "figures/figure1.svg",
@@ -36,7 +40,7 @@ def _read(path: Path) -> pl.DataFrame:
     """Read a table; labels stay text though they look like numbers, and types are those of the whole column."""
     head = pl.read_csv(path, n_rows=0).columns
     labels: dict[str, type[pl.DataType]] = {
-        name: pl.String for name in ("phone", "ipa", "speaker", "layer") if name in head
+        name: pl.String for name in ("phone", "ipa", "speaker", "layer", "layer_a", "layer_b") if name in head
     }
     return pl.read_csv(path, schema_overrides=labels, infer_schema_length=None)
 
@@ -100,6 +104,21 @@ class Run:
     def sweep(self) -> pl.DataFrame:
         """A row a sample, layer, clusterer and number of clusters: sample, layer, reduction, clusterer, k, cluster."""
         return pl.read_parquet(self.path / "sweep.parquet")
+
+    @property
+    def measures(self) -> pl.DataFrame | None:
+        """A row a layer, reduction, clusterer and measure: value, low, high, chance; None where none were taken.
+
+        Measures of the activations themselves are those without a clusterer (""). See docs/error-bars.md.
+        """
+        path = self.path / "measures.csv"
+        return _read(path).with_columns(pl.col("clusterer").fill_null("")) if path.exists() else None
+
+    @property
+    def layer_tests(self) -> pl.DataFrame | None:
+        """A row a measure, reduction, clusterer and pair of layers: difference, low, high, p_value, holds."""
+        path = self.path / "tests.csv"
+        return _read(path).with_columns(pl.col("clusterer").fill_null("")) if path.exists() else None
 
     @property
     def classes(self) -> list[dict[str, Any]]:

@@ -208,6 +208,16 @@ class SelectionSettings(Checked):
 
 
 @dataclass(frozen=True)
+class EvaluationSettings(Checked):
+    """Error bars: seeds, bootstrap and chance."""
+
+    seeds: int = setting(3, "clusterings of each cell, from as many seeds: the run's own and the next", low=1, high=100)
+    replicates: int = setting(200, "bootstrap replicates of the panel a seed", low=20, high=100_000)
+    confidence: float = setting(0.95, "share of the replicates that an interval spans", low=0.5, high=0.999)
+    shuffles: int = setting(20, "shuffles of the phones that the level of chance is a mean of", low=1, high=10_000)
+
+
+@dataclass(frozen=True)
 class Settings(Checked):
     """All settings of a run, one group a stage."""
 
@@ -220,6 +230,7 @@ class Settings(Checked):
     reduction: ReductionSettings = field(default_factory=ReductionSettings)
     clustering: ClusteringSettings = field(default_factory=ClusteringSettings)
     selection: SelectionSettings = field(default_factory=SelectionSettings)
+    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
 
     def changed(self, changes: Mapping[str, Any], where: str = "") -> Settings:
         """Return these settings with some changed, given as ``{"stage.name": value}`` or nested as in TOML.

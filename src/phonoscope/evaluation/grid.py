@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,7 +11,8 @@ import polars as pl
 from phonoscope.clustering.kmedians import KMedians
 from phonoscope.clustering.measuring import embed_with, labels_of
 from phonoscope.clustering.spectral import agreement
-from phonoscope.evaluation.separability import Separability, separability
+from phonoscope.evaluation.cluster_measures import cluster_measures
+from phonoscope.evaluation.separability import Separability, contingency, separability
 from phonoscope.reduction.pca import pca
 from phonoscope.reduction.tsne import TSNE
 
@@ -52,12 +53,15 @@ class CellResult:
         The measures against the phones.
     details
         What else there is to say of the clustering, one figure a name.
+    measures
+        Every measure against the phones, see `phonoscope.evaluation.cluster_measures`.
     """
 
     cell: Cell
     labels: NDArray[np.int64]
     separability: Separability
     details: dict[str, float | str | None]
+    measures: dict[str, float] = field(default_factory=dict)
 
 
 def reduce_layer(
@@ -144,7 +148,12 @@ def run_cell(
         details |= {"sigma": float(np.median(found.sigma)), "contrast": found.contrast, "method": found.method}
         if found.method != "exact":
             details["agreement"] = agreement(X, labels, cell.k, found.sigma, kernel=settings.kernel, seed=cell.seed)
-    return CellResult(cell, labels, separability(phones, labels), details)
+    return CellResult(cell, labels, separability(phones, labels), details, measures_of(phones, labels))
+
+
+def measures_of(phones: Sequence[str], labels: NDArray[np.int64]) -> dict[str, float]:
+    """Return every measure of clusters against phones."""
+    return {name: float(value) for name, value in cluster_measures(contingency(phones, labels)[2]).items()}
 
 
 def scores_table(results: Sequence[CellResult]) -> pl.DataFrame:
@@ -171,6 +180,7 @@ def scores_table(results: Sequence[CellResult]) -> pl.DataFrame:
                 "found_f_measure": measured.found_f_measure,
                 **result.details,
             }
+            | {name: value for name, value in result.measures.items() if not hasattr(measured, name)}
         )
     return pl.DataFrame(rows, infer_schema_length=None)
 
