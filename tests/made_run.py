@@ -11,9 +11,18 @@ import numpy as np
 import polars as pl
 from safetensors.numpy import save_file
 
+from phonoscope.appraisal import appraise
 from phonoscope.clustering.curves import criteria_of
 from phonoscope.clustering.selection import Sweep
-from phonoscope.evaluation.grid import CLUSTERERS, REDUCTIONS, Cell, CellResult, clusters_table, scores_table
+from phonoscope.evaluation.grid import (
+    CLUSTERERS,
+    REDUCTIONS,
+    Cell,
+    CellResult,
+    clusters_table,
+    measures_of,
+    scores_table,
+)
 from phonoscope.evaluation.selection_tables import selection_table, sweeps_table
 from phonoscope.evaluation.separability import separability
 from phonoscope.interpretation import interpret
@@ -55,6 +64,7 @@ FORMANTS = {"i": (300, 2100), "e": (370, 1950), "ɛ": (530, 1720), "a": (690, 12
 _CRITERIA = {"selection.kmedians_criterion": "silhouette", "selection.spectral_criterion": "silhouette"}
 SMALL = Settings().changed(
     {"selection.permutations": 199, "selection.stability_splits": 2, "reduction.perplexity": 8.0, **_CRITERIA}
+    | {"evaluation.seeds": 1, "evaluation.replicates": 20, "evaluation.shuffles": 3}
 )
 
 
@@ -102,6 +112,7 @@ def make_run(path: Path, plan: Plan | None = None) -> Run:
     sweeps_table(sweeps).write_parquet(path / "sweep.parquet")
     selection_table(sweeps).write_csv(path / "selection.csv")
     run = Run(path)
+    appraise(run, plan.settings, Quiet())
     interpret(run, plan.settings, Quiet())
     return run
 
@@ -218,7 +229,8 @@ def _write_grid(path: Path, plan: Plan) -> None:
                     labels = np.where(moved, draws.integers(0, k, len(truth)), truth)
                     details: dict[str, float | str | None] = {"dimensions": 6, "variance_kept": None, "sigma": 1.5}
                     cell = Cell(layer, reduction, clusterer, k, seed)
-                    results.append(CellResult(cell, labels, separability(plan.labels, labels), details))
+                    measures = measures_of(plan.labels, labels)
+                    results.append(CellResult(cell, labels, separability(plan.labels, labels), details, measures))
     clusters_table(results).write_parquet(path / "clusters.parquet")
     scores_table(results).write_csv(path / "scores.csv")
     pl.concat(

@@ -135,7 +135,7 @@ def run(
     counts = panel_to_table(result.panel_counts)
     if counts is not None:
         console.print(counts)
-    console.print(scores_to_table(result.scores))
+    console.print(scores_to_table(result.scores, result.measures))
     console.print(
         f"results: {result.path}",
         f"report:  {result.path / 'report.html'}",

@@ -69,10 +69,12 @@ class Appraised:
     def row(self, measure: str, confidence: float) -> dict[str, Any]:
         """Return the measure's row of `measures.csv`; a measure that could not be taken has no figures."""
         value = float(np.mean(self.values[measure]))
-        low, high = self.replicates[measure], self.replicates[measure]
-        known = bool(np.isfinite(value) and np.isfinite(low).all())
+        replicates = self.replicates[measure]
+        known = bool(np.isfinite(value) and np.isfinite(replicates).all())
         bounds = (-1.0 if measure in _BELOW_ZERO else 0.0, 1.0)
-        ends = interval(self.values[measure], high, confidence=confidence, bounds=bounds) if known else (None, None)
+        low = high = None
+        if known:
+            low, high = interval(self.values[measure], replicates, confidence=confidence, bounds=bounds)
         chance = self.chance.get(measure, np.empty(0))
         by_chance = bool(chance.size and np.isfinite(chance).all())
         return {
@@ -82,12 +84,12 @@ class Appraised:
             "k": self.k,
             "measure": measure,
             "value": _rounded(value) if known else None,
-            "low": _rounded(ends[0]),
-            "high": _rounded(ends[1]),
+            "low": _rounded(low),
+            "high": _rounded(high),
             "chance": _rounded(float(chance.mean())) if by_chance else None,
             "chance_high": _rounded(float(np.quantile(chance, _CHANCE))) if by_chance else None,
             "n_seeds": len(self.seeds) if self.clusterer else 1,
-            "n_replicates": high.size,
+            "n_replicates": replicates.size,
         }
 
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
+    from phonoscope.report.intervals import Cell, Measured
+
 _DASHES = {1: "7 3", 2: "2 3", 3: "9 3 2 3", 5: "7 3", 6: "2 3", 7: "9 3 2 3"}
 SHAPES = ("circle", "square", "triangle", "diamond", "wedge", "hourglass")
 
@@ -39,10 +41,17 @@ def point_mark(look: int) -> Markup:
     return sign(SHAPES[look % len(SHAPES)], 11, 6, 4.2, fill=f"var(--c{look})")
 
 
-def curve_mark(look: int) -> Markup:
+def curve_mark(look: int | None) -> Markup:
     """Draw a piece of a curve with its sign, 22 × 12 pixels, for a legend."""
+    if look is None:
+        return chance_mark()
     colour = f"var(--c{look})"
     return line(0, 6, 22, 6, stroke=colour, stroke_width=2, stroke_dasharray=_DASHES.get(look)) + point_mark(look)
+
+
+def chance_mark() -> Markup:
+    """Draw a piece of the line that stands for chance, for a legend."""
+    return line(0, 6, 22, 6, stroke="var(--soft)", stroke_width=1.5, stroke_dasharray="1.5 3")
 
 
 def paper_mark() -> Markup:
@@ -52,14 +61,18 @@ def paper_mark() -> Markup:
 
 @dataclass(frozen=True)
 class Series:
-    """One curve: its key (what a legend switches), its name, a value or None at each place, and its look."""
+    """One curve: its key (what a legend switches), its name, a value or None at each place, and its look.
+
+    From `low` to `high` it has bars, or a band. A look of None is the level of chance.
+    """
 
     key: str
     name: str
     values: Sequence[float | None]
-    look: int = 0
+    look: int | None = 0
     low: Sequence[float | None] = field(default_factory=tuple)
     high: Sequence[float | None] = field(default_factory=tuple)
+    band: bool = False
 
 
 def line_chart(
@@ -123,10 +136,40 @@ def scales(
     return Scale(*y_range, height - 46, 30), Scale(0, max(n - 1, 1), 68, width - 26)
 
 
+def _band(one: Series, x: Scale, y: Scale, colour: str) -> list[Markup]:
+    """Draw a band from low to high, where the curve has values."""
+    parts = []
+    stretch: list[tuple[float, float, float]] = []
+    for i, ends in [*enumerate(zip(one.low, one.high, strict=True)), (-1, (None, None))]:
+        low, high = ends
+        if low is not None and high is not None:
+            stretch.append((x(i), y(low), y(high)))
+            continue
+        if len(stretch) > 1:
+            around = [(at, top) for at, _, top in stretch] + [(at, bottom) for at, bottom, _ in reversed(stretch)]
+            points = " ".join(f"{at:.1f},{height:.1f}" for at, height in around)
+            parts.append(tag("polygon", points=points, fill=colour, fill_opacity=0.16))
+        stretch = []
+    return parts
+
+
+def _chance(one: Series, x: Scale, y: Scale) -> Markup:
+    """Draw the level of chance as a dotted line without signs."""
+    points = [(x(i), y(value)) for i, value in enumerate(one.values) if value is not None]
+    if len(points) == 1:  # of a single layer, a short stretch
+        points = [(points[0][0] + shift, points[0][1]) for shift in (-12, 12)]
+    least, most = (f"{end(v for v in one.values if v is not None):.3f}" for end in (min, max))
+    said = f"{one.name}: {least}" + ("" if least == most else f" to {most}")
+    drawn = tip(polyline(points, class_="chance", fill="none", stroke="var(--soft)", stroke_dasharray="1.5 3"), said)
+    return tag("g", drawn, data_series=one.key)
+
+
 def _curve(one: Series, places: Sequence[str], x: Scale, y: Scale) -> Markup:
+    if one.look is None:
+        return _chance(one, x, y)
     colour = f"var(--c{one.look})"
     shape = SHAPES[one.look % len(SHAPES)]
-    parts: list[Markup] = []
+    parts: list[Markup] = _band(one, x, y, colour) if one.band else []
     stretch: list[tuple[float, float]] = []
     for i, value in [*enumerate(one.values), (-1, None)]:
         if value is not None and math.isfinite(value):
@@ -142,13 +185,30 @@ def _curve(one: Series, places: Sequence[str], x: Scale, y: Scale) -> Markup:
         low, high = (one.low[i], one.high[i]) if one.low and one.high else (None, None)
         said = f"{one.name}, {places[i]}: {value:.3f}"
         if low is not None and high is not None and high > low:
-            parts.append(line(x(i), y(low), x(i), y(high), stroke=colour, stroke_width=1.5))
+            if not one.band:
+                parts.append(line(x(i), y(low), x(i), y(high), stroke=colour, stroke_width=1.5))
             said += f" (from {low:.3f} to {high:.3f})"
         parts.append(tip(sign(shape, x(i), y(value), 4.2, fill=colour), said))
     return tag("g", *parts, data_series=one.key)
 
 
-def separability_chart(scores: pl.DataFrame, clusterer: str, paper: Mapping[str, float] | None = None) -> Chart:
+def chance_series(
+    measures: Mapping[Cell, Measured], layers: Sequence[str], clusterer: str, measure: str
+) -> list[Series]:
+    """Return the level of chance by layer, a mean over reductions; nothing where it was not measured."""
+    of = {layer: [one.chance for key, one in measures.items() if key[0] == layer and key[2:] == (clusterer, measure)]
+          for layer in layers}  # fmt: skip
+    known = {layer: [level for level in levels if level is not None] for layer, levels in of.items()}
+    values = [sum(known[layer]) / len(known[layer]) if known[layer] else None for layer in layers]
+    return [Series("chance", "chance", values, None)] if any(known.values()) else []
+
+
+def separability_chart(
+    scores: pl.DataFrame,
+    clusterer: str,
+    paper: Mapping[str, float] | None = None,
+    measures: Mapping[Cell, Measured] | None = None,
+) -> Chart:
     """Draw the paper's Figure 1 for one clusterer: F by layer, a curve a reduction.
 
     Parameters
@@ -159,6 +219,9 @@ def separability_chart(scores: pl.DataFrame, clusterer: str, paper: Mapping[str,
         ``kmedians`` or ``spectral``.
     paper
         Values that the paper states, by layer: drawn as open diamonds.
+    measures
+        What `phonoscope.report.intervals.by_cell` gives: the bars are its intervals then, and the level of chance is
+        drawn.
     """
     layers = scores["layer"].unique(maintain_order=True).to_list()
     series = []
@@ -177,6 +240,9 @@ def separability_chart(scores: pl.DataFrame, clusterer: str, paper: Mapping[str,
             .iter_rows()
         }
         found = [by_layer.get(layer, (None, None, None)) for layer in layers]
+        if measures:
+            known = [measures.get((layer, reduction, clusterer, "f_measure")) for layer in layers]
+            found = [(one.value, one.low, one.high) if one else (None, None, None) for one in known]
         mean, low, high = ([row[i] for row in found] for i in range(3))
         series.append(Series(reduction, label, mean, look, low, high))
     ks = scores.filter(pl.col("clusterer") == clusterer)["k"].unique().sort().to_list()
@@ -187,16 +253,18 @@ def separability_chart(scores: pl.DataFrame, clusterer: str, paper: Mapping[str,
         if layer in layers:
             mark = sign("diamond", x(layers.index(layer)), y(value), 5, fill="none", stroke="var(--ink)")
             marks.append(tip(mark, f"the paper, {layer}: {value:.2f}"))
+    chance = chance_series(measures or {}, layers, clusterer, "f_measure")
     return line_chart(
         f"figure1-{clusterer}",
         layers,
-        series,
+        [*series, *chance],
         title=f"{CLUSTERERS[clusterer]}, k = {', '.join(map(str, ks))}",
         size=size,
         y_range=(0, 1),
         y_label="F-measure",
         behind=tag("g", *marks, data_series="paper"),
         key=[(one.key, curve_mark(one.look), one.name) for one in series]
+        + ([("chance", chance_mark(), "chance")] if chance else [])
         + ([("paper", paper_mark(), "the paper")] if marks else []),
     )
 

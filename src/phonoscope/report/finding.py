@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from phonoscope.report.intervals import bracket, by_cell
 from phonoscope.report.words import CLUSTERERS, CRITERIA
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 _ALIKE = 0.05
 
 
-def finding(scores: pl.DataFrame, classes: Sequence[Mapping[str, Any]]) -> list[str]:
+def finding(
+    scores: pl.DataFrame, classes: Sequence[Mapping[str, Any]], measures: pl.DataFrame | None = None
+) -> list[str]:
     """Say how F goes with depth, how the clusterers compare, what t-SNE does, and what the classes are.
 
     Parameters
@@ -25,22 +28,39 @@ def finding(scores: pl.DataFrame, classes: Sequence[Mapping[str, Any]]) -> list[
         The table of `scores.csv`.
     classes
         The entries of `classes.json`.
+    measures
+        The table of `measures.csv`, for the intervals.
     """
     layers = scores["layer"].unique(maintain_order=True).to_list()
     means = scores.group_by("layer", "clusterer", "reduction").agg(pl.col("f_measure").mean())
+    brackets = {
+        key[:3]: bracket(one.low, one.high, 2) for key, one in by_cell(measures).items() if key[3] == "f_measure"
+    }
+    said = [brackets.get((row[0], row[2], row[1]), "") for row in means.iter_rows()]
+    means = means.with_columns(pl.Series("interval", said, dtype=pl.String))
     sentences = [_depth(means, layers), _clusterers(means, layers[-1]), _tsne(means, layers), _classes(classes)]
     return [sentence for sentence in sentences if sentence]
 
 
+def _best(rows: pl.DataFrame) -> tuple[float, str]:
+    """Return the highest F of some cells, and in words with its interval."""
+    value, interval = (
+        rows.sort("f_measure", descending=True, maintain_order=True).select("f_measure", "interval").row(0)
+    )
+    return value, f"{value:.2f}{f' {interval}' if interval else ''}"
+
+
 def _depth(means: pl.DataFrame, layers: Sequence[str]) -> str:
-    best = [float(means.filter(layer=layer)["f_measure"].to_numpy().max()) for layer in layers]
+    found = [_best(means.filter(layer=layer)) for layer in layers]
+    best = [value for value, _ in found]
+    said = [words for _, words in found]
     if len(layers) == 1:
-        return f"F is {best[0]:.2f} at {layers[0]}, its best clustering."
+        return f"F is {said[0]} at {layers[0]}, its best clustering."
     change = best[-1] - best[0]
-    ends = f"from {best[0]:.2f} at {layers[0]} to {best[-1]:.2f} at {layers[-1]} (the best clustering of each layer)"
+    ends = f"from {said[0]} at {layers[0]} to {said[-1]} at {layers[-1]} (the best clustering of each layer)"
     top, bottom = max(range(len(best)), key=best.__getitem__), min(range(len(best)), key=best.__getitem__)
     between = [
-        f"{word} at {layers[i]}, {best[i]:.2f}"
+        f"{word} at {layers[i]}, {said[i]}"
         for i, word in ((top, "highest"), (bottom, "lowest"))
         if min(abs(best[i] - best[0]), abs(best[i] - best[-1])) >= _ALIKE
     ]
@@ -60,17 +80,16 @@ def _depth(means: pl.DataFrame, layers: Sequence[str]) -> str:
 
 def _clusterers(means: pl.DataFrame, layer: str) -> str:
     best = {
-        name: float(rows["f_measure"].to_numpy().max())
-        for name in CLUSTERERS
-        if not (rows := means.filter(layer=layer, clusterer=name)).is_empty()
+        name: _best(rows) for name in CLUSTERERS if not (rows := means.filter(layer=layer, clusterer=name)).is_empty()
     }
     if len(best) < len(CLUSTERERS):
         return ""
-    k, s = best["kmedians"], best["spectral"]
+    (k, k_said), (s, s_said) = best["kmedians"], best["spectral"]
     if abs(k - s) < _ALIKE:
-        return f"At {layer} k-medians and spectral clustering do about as well ({k:.2f}, {s:.2f})."
+        return f"At {layer} k-medians and spectral clustering do about as well ({k_said}, {s_said})."
     ahead, behind = ("spectral clustering", "k-medians") if s > k else ("k-medians", "spectral clustering")
-    return f"At {layer} {ahead} is ahead of {behind} ({max(k, s):.2f} against {min(k, s):.2f})."
+    more, less = (s_said, k_said) if s > k else (k_said, s_said)
+    return f"At {layer} {ahead} is ahead of {behind} ({more} against {less})."
 
 
 def _tsne(means: pl.DataFrame, layers: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from phonoscope.phonology.hierarchy import cooccurrence, cooccurrence_distances,
 from phonoscope.reduction.pca import pca
 from phonoscope.reduction.tsne import TSNE
 from phonoscope.report.scatter import Look
+from phonoscope.rundir import read_config
 from phonoscope.signal.formants import formant_table
 
 if TYPE_CHECKING:
@@ -65,6 +66,21 @@ class Material:
     def scores(self) -> pl.DataFrame:
         """The table of `scores.csv`."""
         return self.run.scores
+
+    @cached_property
+    def measures(self) -> pl.DataFrame | None:
+        """The table of `measures.csv`; None where there is none."""
+        return self.run.measures
+
+    @cached_property
+    def layer_tests(self) -> pl.DataFrame | None:
+        """The table of `tests.csv`; None where there is none."""
+        return self.run.layer_tests
+
+    @cached_property
+    def confidence(self) -> float:
+        """What share of the replicates the run's intervals span."""
+        return read_config(self.run.path)[0].evaluation.confidence
 
     @cached_property
     def per_phone(self) -> pl.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from phonoscope.clustering.lloyd import ALL_SETTLE, UNSETTLED
+from phonoscope.evaluation.bootstrap import FEWEST_SPEAKERS, draws_speakers
 from phonoscope.report.words import CRITERIA, REDUCTIONS
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def methods(
             _recogniser(settings, training),
             panel_words,
             _clustering(settings, n, ks),
+            error_bars(settings, panel),
             _classes(settings),
             versions,
         ]
@@ -190,6 +192,32 @@ def _affinities(settings: Settings) -> str:
         "nystrom": f"by {nystrom}",
         "neighbours": "between neighbours",
     }[c.spectral]
+
+
+def drawn(panel: pl.DataFrame) -> str:
+    """Say what a panel's replicates are new draws of."""
+    if draws_speakers(panel["phone"].to_list(), panel["speaker"].to_list()):
+        return "other speakers and samples"
+    return "other samples of the same speakers"
+
+
+def error_bars(settings: Settings, panel: pl.DataFrame) -> str:
+    """Say where intervals, levels of chance and tests come from."""
+    e = settings.evaluation
+    seeds = "one seed" if e.seeds == 1 else f"{e.seeds} seeds, of which means are given"
+    how = (
+        f"speakers were drawn with replacement, and of each phone as many of their samples as the panel has "
+        f"({FEWEST_SPEAKERS} speakers of each phone at least)"
+        if draws_speakers(panel["phone"].to_list(), panel["speaker"].to_list())
+        else "of each phone as many samples as the panel has were drawn with replacement"
+    )
+    return (
+        f"Clusterings were run from {seeds}. Intervals ({_percent(e.confidence)}) are percentiles of "
+        f"{e.replicates} bootstrap replicates of the panel a seed, moved to a mean at the seed's value: {how}, the "
+        f"same for all layers, and the clusters kept. The level of chance is the mean over {e.shuffles} shuffles of the "
+        f"phones. Differences between layers were tested on the same replicates (paired, two-sided), corrected for the "
+        f"number of pairs by the step-down maxima of Westfall and Young (1993)."
+    )
 
 
 def _classes(settings: Settings) -> str:

@@ -8,13 +8,17 @@ import numpy as np
 import polars as pl
 
 from phonoscope.evaluation.separability import contingency
-from phonoscope.report.curves import curve_mark, paper_mark, separability_chart
+from phonoscope.report.curves import chance_mark, curve_mark, paper_mark, separability_chart
 from phonoscope.report.heat import heat_legend, phone_heat
+from phonoscope.report.intervals import by_cell
 from phonoscope.report.panes import Axis, Picker, figure, on_page, picker
 from phonoscope.report.tables import scores_to_latex
 from phonoscope.report.words import CLUSTERERS, PAPER, REDUCTIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from phonoscope.report.intervals import Cell, Measured
     from phonoscope.report.material import Material
 
 
@@ -24,21 +28,25 @@ def score_sections(material: Material) -> dict[str, Any]:
     clusterers = [name for name in CLUSTERERS if name in scores["clusterer"]]
     reductions = [name for name in REDUCTIONS if name in scores["reduction"]]
     layers = material.layers
-    charts = [separability_chart(scores, name, PAPER if name == "spectral" else None) for name in clusterers]
+    measures = by_cell(material.measures)
+    charts = [separability_chart(scores, name, PAPER if name == "spectral" else None, measures) for name in clusterers]
     legend = [
         {"key": name, "name": REDUCTIONS[name], "mark": on_page(curve_mark(list(REDUCTIONS).index(name)))}
         for name in reductions
     ]
+    if measures:
+        legend.append({"key": "chance", "name": "chance", "mark": on_page(chance_mark())})
     if "spectral" in clusterers:
         legend.append({"key": "paper", "name": "the paper", "mark": on_page(paper_mark())})
-    heads, rows = _cells(scores, layers, clusterers, reductions)
+    heads, rows = _cells(scores, layers, clusterers, reductions, measures)
     return {
         "f_charts": charts,
         "reduction_legend": legend,
         "cell_heads": heads,
         "cell_rows": rows,
         "k_text": ", ".join(map(str, sorted(set(scores["k"])))),
-        "latex": scores_to_latex(scores),
+        "latex": scores_to_latex(scores, material.measures),
+        "f_interval": f"{100 * material.confidence:g} %" if measures else "",
         "per_phone": _per_phone(material, clusterers, reductions),
         "shades_f": heat_legend("F of 0", "1"),
         "matrices": _matrices(material, clusterers, reductions),
@@ -47,8 +55,12 @@ def score_sections(material: Material) -> dict[str, Any]:
 
 
 def _cells(
-    scores: pl.DataFrame, layers: list[str], clusterers: list[str], reductions: list[str]
-) -> tuple[list[str], list[tuple[str, list[tuple[float | None, str, bool]]]]]:
+    scores: pl.DataFrame,
+    layers: list[str],
+    clusterers: list[str],
+    reductions: list[str],
+    measures: Mapping[Cell, Measured],
+) -> tuple[list[str], list[tuple[str, list[tuple[float | None, str, bool, str]]]]]:
     columns = [(c, r) for c in clusterers for r in reductions]
     heads = [CLUSTERERS[c] + ("" if r == "none" else f", {REDUCTIONS[r]}") for c, r in columns]
     means = scores.group_by("layer", "clusterer", "reduction").agg(
@@ -67,8 +79,9 @@ def _cells(
                 if cell
                 else "",
                 bool(cell and cell["f_measure"] == best),
+                known.bracket if (known := measures.get((layer, r, c, "f_measure"))) else "",
             )
-            for cell, head in zip(found, heads, strict=True)
+            for cell, head, (c, r) in zip(found, heads, columns, strict=True)
         ]
         rows.append((layer, row))
     return heads, rows

@@ -6,6 +6,8 @@ import polars as pl
 from rich.markup import escape
 from rich.table import Table
 
+from phonoscope.report.intervals import by_cell, short
+
 _HEADS = {
     ("kmedians", "none"): "k-medians",
     ("kmedians", "pca"): "k-medians\nPCA",
@@ -16,8 +18,17 @@ _HEADS = {
 }
 
 
-def scores_to_table(scores: pl.DataFrame) -> Table:
-    """Make a table of F, a row a layer, a column a clusterer and reduction, the best of each column in bold."""
+def scores_to_table(scores: pl.DataFrame, measures: pl.DataFrame | None = None) -> Table:
+    """Make a table of F, a row a layer, a column a clusterer and reduction, the best of each column in bold.
+
+    Parameters
+    ----------
+    scores
+        The table of `scores.csv`.
+    measures
+        That of `measures.csv`: what it has of the intervals is told as ``±``, the larger half.
+    """
+    margins = {key[:3]: one.margin for key, one in by_cell(measures).items() if key[3] == "f_measure"}
     k = sorted(set(scores["k"]))
     table = Table(title=f"F-measure by layer, k = {', '.join(map(str, k))}", title_justify="left")
     table.add_column("layer")
@@ -28,12 +39,16 @@ def scores_to_table(scores: pl.DataFrame) -> Table:
         table.add_column(_HEADS[column], justify="right")
     for layer in scores["layer"].unique(maintain_order=True):
         best = max(cells[layer, *column] for column in columns)
-        table.add_row(escape(layer), *(_figure(cells[layer, *column], best) for column in columns))
+        shown = []
+        for clusterer, reduction in columns:
+            margin = margins.get((layer, reduction, clusterer), "")
+            shown.append(_figure(cells[layer, clusterer, reduction], best, margin))
+        table.add_row(escape(layer), *shown)
     return table
 
 
-def _figure(value: float, best: float) -> str:
-    text = f"{value:.3f}"
+def _figure(value: float, best: float, margin: str) -> str:
+    text = f"{short(value)} {margin}" if margin else f"{value:.3f}"
     return f"[bold]{text}[/bold]" if value == best else text
 
 
@@ -60,8 +75,17 @@ def panel_to_table(counts: pl.DataFrame) -> Table | None:
     return table
 
 
-def scores_to_latex(scores: pl.DataFrame) -> str:
-    """Make a LaTeX table (booktabs) of F, a row a layer, the best of each layer in bold."""
+def scores_to_latex(scores: pl.DataFrame, measures: pl.DataFrame | None = None) -> str:
+    """Make a LaTeX table (booktabs) of F, a row a layer, the best of each layer in bold.
+
+    Parameters
+    ----------
+    scores
+        The table of `scores.csv`.
+    measures
+        That of `measures.csv`: its intervals stand in a smaller row below each.
+    """
+    known = by_cell(measures)
     means = scores.group_by("layer", "clusterer", "reduction", maintain_order=True).agg(pl.col("f_measure").mean())
     cells = {(row[0], row[1], row[2]): row[3] for row in means.iter_rows()}
     columns = [head for head in _HEADS if any(key[1:] == head for key in cells)]
@@ -84,6 +108,10 @@ def scores_to_latex(scores: pl.DataFrame) -> str:
             for value in found
         ]
         lines.append(" & ".join([latex_escape(layer), *shown]) + r" \\")
+        brackets = [known.get((layer, reduction, clusterer, "f_measure")) for clusterer, reduction in columns]
+        if any(brackets):
+            small = [rf"{{\scriptsize {one.bracket}}}" if one else "" for one in brackets]
+            lines.append(" & ".join(["", *small]) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}"])
 
 

@@ -15,7 +15,9 @@ from phonoscope.report.class_sections import class_sections
 from phonoscope.report.curves import learning_charts, separability_chart
 from phonoscope.report.figure_sections import cloud_charts, figure_sections, filter_charts
 from phonoscope.report.finding import finding
+from phonoscope.report.intervals import by_cell
 from phonoscope.report.material import Material
+from phonoscope.report.measure_sections import measure_sections
 from phonoscope.report.methods import methods
 from phonoscope.report.panes import environment
 from phonoscope.report.scatter import data_block
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 _SECTIONS = {
     "result": "Result",
     "cells": "Every cell",
+    "measures": "Measures",
     "phones": "Phone by phone",
     "confusions": "Clusters",
     "samples": "Samples",
@@ -51,7 +54,8 @@ _SECTIONS = {
 NOTATIONS = {"": "SAMPA", "French": "SAMPA", "french": "SAMPA", "arpabet": "ARPAbet", "ipa": "IPA"}
 NOTATIONS |= dict.fromkeys(("timit39", "timit48", "timit61"), "TIMIT")
 _TABLES = (
-    "scores", "per_phone", "selection", "classes", "organisation", "filters", "formants", "training", "panel"
+    "scores", "per_phone", "selection", "classes", "organisation", "filters", "formants", "training", "panel",
+    "measures", "tests",
 )  # fmt: skip
 
 
@@ -80,6 +84,7 @@ def write_report(run: Run, *, settings: Settings | None = None) -> Path:
         .render(
             **_frame(material, about),
             **score_sections(material),
+            **measure_sections(material),
             **class_sections(material),
             **figure_sections(material),
             **_words(material, settings, about),
@@ -93,7 +98,7 @@ def write_report(run: Run, *, settings: Settings | None = None) -> Path:
 def _write_figures(material: Material) -> None:
     """Write the paper's four figures as files."""
     parts = [
-        separability_chart(material.scores, name, PAPER if name == "spectral" else None)
+        separability_chart(material.scores, name, PAPER if name == "spectral" else None, by_cell(material.measures))
         for name in CLUSTERERS
         if name in material.scores["clusterer"]
     ]
@@ -114,7 +119,7 @@ def _frame(material: Material, about: Mapping[str, Any]) -> dict[str, Any]:
     page = files("phonoscope.report") / "page"
     script = (page / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    shown = {id_: name for id_, name in _SECTIONS.items() if id_ != "figure3" or material.map_layer}
+    shown = {id_: name for id_, name in _SECTIONS.items() if _has(material, id_)}
     panel = material.panel
     utterances, speakers = list(dict.fromkeys(panel["utterance"])), list(dict.fromkeys(panel["speaker"]))
     number = {utterance: i for i, utterance in enumerate(utterances)}, {s: i for i, s in enumerate(speakers)}
@@ -153,6 +158,13 @@ def _frame(material: Material, about: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _has(material: Material, section: str) -> bool:
+    """Tell whether a section has something to show."""
+    if section == "measures":
+        return material.measures is not None
+    return section != "figure3" or material.map_layer is not None
+
+
 def _short(corpus: str) -> str:
     name = corpus.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
     return "the built-in synthetic French" if name == "built-in" else name
@@ -179,7 +191,7 @@ def _words(material: Material, settings: Settings, about: Mapping[str, Any]) -> 
             ("frames right", f"{accuracy:.1%}"),
             ("phone error rate", f"{error:.1%}"),
         ],
-        "finding": finding(material.scores, material.classes),
+        "finding": finding(material.scores, material.classes, material.measures),
         "selection_words": (
             f"Every number of clusters from {material.selection['k'].to_numpy().min()} to "
             f"{material.selection['k'].to_numpy().max()} was tried, and measured by several criteria. The ratio is the "
