@@ -22,6 +22,7 @@ from phonoscope.report.scatter import data_block
 from phonoscope.report.score_sections import score_sections
 from phonoscope.report.svg import side_by_side, svg_file
 from phonoscope.report.theme import DARK, FIGURE_CSS, LIGHT, css_variables
+from phonoscope.report.unit_sections import has_units, unit_sections
 from phonoscope.report.words import CLUSTERERS, CRITERIA, PAPER
 from phonoscope.rundir import read_config
 
@@ -43,6 +44,7 @@ _SECTIONS = {
     "hierarchy": "Hierarchy",
     "figure2": "3-D",
     "figure3": "Filters",
+    "units": "Units",
     "training": "Recogniser",
     "panel": "Panel",
     "methods": "Methods",
@@ -51,7 +53,8 @@ _SECTIONS = {
 NOTATIONS = {"": "SAMPA", "French": "SAMPA", "french": "SAMPA", "arpabet": "ARPAbet", "ipa": "IPA"}
 NOTATIONS |= dict.fromkeys(("timit39", "timit48", "timit61"), "TIMIT")
 _TABLES = (
-    "scores", "per_phone", "selection", "classes", "organisation", "filters", "formants", "training", "panel"
+    "scores", "per_phone", "selection", "classes", "organisation", "filters", "formants", "training", "panel", "units",
+    "unit_features", "unit_responses",
 )  # fmt: skip
 
 
@@ -82,6 +85,7 @@ def write_report(run: Run, *, settings: Settings | None = None) -> Path:
             **score_sections(material),
             **class_sections(material),
             **figure_sections(material),
+            **unit_sections(material),
             **_words(material, settings, about),
         )
     )
@@ -114,7 +118,8 @@ def _frame(material: Material, about: Mapping[str, Any]) -> dict[str, Any]:
     page = files("phonoscope.report") / "page"
     script = (page / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    shown = {id_: name for id_, name in _SECTIONS.items() if id_ != "figure3" or material.map_layer}
+    there = {"figure3": material.map_layer, "units": has_units(material)}
+    shown = {id_: name for id_, name in _SECTIONS.items() if there.get(id_, True)}
     panel = material.panel
     utterances, speakers = list(dict.fromkeys(panel["utterance"])), list(dict.fromkeys(panel["speaker"]))
     number = {utterance: i for i, utterance in enumerate(utterances)}, {s: i for i, s in enumerate(speakers)}
