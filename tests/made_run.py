@@ -31,6 +31,7 @@ from phonoscope.progress import Quiet
 from phonoscope.results import Run
 from phonoscope.rundir import record
 from phonoscope.settings import Settings
+from phonoscope.unit_analysis import analyse_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -97,7 +98,7 @@ class Plan:
 
 
 def make_run(path: Path, plan: Plan | None = None) -> Run:
-    """Write the files of a run up to `filters.csv`; the report is not written."""
+    """Write the files of a run up to those of its units; the report is not written."""
     plan = plan or Plan()
     path.mkdir(parents=True, exist_ok=True)
     record(path, plan.settings, plan.corpus, 1)
@@ -114,6 +115,7 @@ def make_run(path: Path, plan: Plan | None = None) -> Run:
     run = Run(path)
     appraise(run, plan.settings, Quiet())
     interpret(run, plan.settings, Quiet())
+    analyse_units(run, plan.settings, Quiet())
     return run
 
 
@@ -154,7 +156,9 @@ def _write_corpus(path: Path, plan: Plan) -> None:
         "seconds": 3.0 * epochs,
     }
     pl.DataFrame(training).write_csv(path / "training.csv")
-    save_file({"conv1.weight": np.zeros((4, 3, 3, 5), np.float32)}, path / "model.safetensors")
+    n_filters = plan.layers.get("conv1", (4,))[0]
+    weights = np.random.default_rng(11).standard_normal((n_filters, 3, 3, 5)).astype(np.float32)
+    save_file({"conv1.weight": weights}, path / "model.safetensors")
     measured = [(i, p, FORMANTS[plan.phones[p]]) for i, p in enumerate(labels) if plan.phones[p] in FORMANTS]
     if plan.formants and measured:
         noise = np.random.default_rng(5).normal(1, 0.02, (n, 2))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+from safetensors import safe_open
 
 from phonoscope.errors import RunDirectoryError
 
@@ -31,6 +32,10 @@ _LAST = (
     "tests.csv",
     "classes.json",
     "organisation.csv",
+    "units.parquet",
+    "units.csv",
+    "unit_features.csv",
+    "unit_responses.csv",
     "figures/figure1.svg",
     "report.html",
 )
@@ -136,6 +141,55 @@ class Run:
         """A row a filter of the first convolution layer, scalar and target: how well the one follows the other."""
         path = self.path / "filters.csv"
         return _read(path) if path.exists() else None
+
+    @property
+    def units(self) -> pl.DataFrame | None:
+        """A row a unit: layer, unit, map, varies, phone (its largest psi), feature (its largest fsi), cluster, place.
+
+        `place` is that among the units that the layer's tree was made of. None where units were not analysed.
+        """
+        path = self.path / "units.parquet"
+        return pl.read_parquet(path) if path.exists() else None
+
+    @property
+    def unit_counts(self) -> pl.DataFrame:
+        """A row a layer and phone: n_units, n_selective, share, mean_psi."""
+        return _read(self.path / "units.csv")
+
+    @property
+    def unit_features(self) -> pl.DataFrame:
+        """A row a layer and value of an attribute: n_phones, n_others, n_units, n_selective, share, mean_fsi."""
+        return _read(self.path / "unit_features.csv")
+
+    @property
+    def unit_responses(self) -> pl.DataFrame:
+        """A row a layer, cluster of units and value of an attribute: n_units, phones, response."""
+        return _read(self.path / "unit_responses.csv")
+
+    def psi(self, layer: str) -> tuple[list[str], list[str], NDArray[np.integer]]:
+        """Return the phones, the order that a layer's units give them, and the units' phoneme selectivity index.
+
+        The index has the shape (units, phones), its phones in the first order.
+        """
+        about = json.loads((self.path / "psi" / "phones.json").read_text(encoding="utf-8"))
+        found: NDArray[np.integer] = np.load(self.path / "psi" / f"{layer}.npy")
+        return about["phones"], about["order"][layer], found
+
+    @property
+    def filter_weights(self) -> NDArray[np.float32] | None:
+        """The weights of the filters of `map_layer`: filters × channels × time × frequency.
+
+        None where the run has no such layer, or no model whose weights those are.
+        """
+        path, layer = self.path / "model.safetensors", self.map_layer
+        if layer is None or not path.exists():
+            return None
+        with safe_open(path, "np") as file:
+            name = f"{layer}.weight"
+            weights: NDArray[np.float32] | None = file.get_tensor(name) if name in file.keys() else None  # noqa: SIM118
+        if weights is None or weights.ndim != 4 or len(weights) != self.shapes[layer][0]:  # noqa: PLR2004 - of filters
+            return None
+        return weights
 
     @property
     def formants(self) -> pl.DataFrame | None:

@@ -53,6 +53,12 @@ _OWN = (
     "classes.csv",
     "organisation.csv",
     "filters.csv",
+    "psi/*.npy",
+    "psi/phones.json",
+    "units.parquet",
+    "units.csv",
+    "unit_features.csv",
+    "unit_responses.csv",
     "figures/figure[1-4]*.svg",
     "report.html",
 )

@@ -217,6 +217,17 @@ class EvaluationSettings(Checked):
     shuffles: int = setting(20, "shuffles of the phones that the level of chance is a mean of", low=1, high=10_000)
 
 
+class UnitSettings(Checked):
+    """What single units are selective for."""
+
+    alpha: float = setting(0.01, "level of the rank-sum test of two phones", low=1e-9, high=0.2)
+    threshold: float = setting(
+        0.8, "share of the other phones that a unit has to single a phone out from to be selective", low=0.01, high=1
+    )
+    samples: int = setting(200, "samples of each phone that are compared, at the most", low=2, high=1_000_000)
+    clusters: int = setting(8, "groups of units by selectivity, in each layer", low=2, high=100)
+
+
 @dataclass(frozen=True)
 class Settings(Checked):
     """All settings of a run, one group a stage."""
@@ -231,6 +242,7 @@ class Settings(Checked):
     clustering: ClusteringSettings = field(default_factory=ClusteringSettings)
     selection: SelectionSettings = field(default_factory=SelectionSettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
+    units: UnitSettings = field(default_factory=UnitSettings)
 
     def changed(self, changes: Mapping[str, Any], where: str = "") -> Settings:
         """Return these settings with some changed, given as ``{"stage.name": value}`` or nested as in TOML.

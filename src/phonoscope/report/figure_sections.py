@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from phonoscope.report.kernel_charts import KERNEL_WORDS, kernel_charts
 from phonoscope.report.maps import plosive_maps, vowel_maps
 from phonoscope.report.panes import Axis, Picker, figure, figures, on_page, picker
 from phonoscope.report.scatter import cloud, group_mark, sample_map
@@ -112,7 +113,11 @@ def _filters(material: Material) -> dict[str, Any]:
         marks = f": follows {', '.join(follows[number])}" if number in follows else ""
         options.append((str(number), f"{number}{marks}"))
     first = str(material.best_filters[0].filter) if material.best_filters else "0"
-    contents = {str(number): figures(filter_charts(material, number), "") for number in range(material.n_filters)}
+    kernels = kernel_charts(material)
+    contents = {
+        str(number): figures([*filter_charts(material, number), *kernels.get(number, [])], "")
+        for number in range(material.n_filters)
+    }
     found = picker([Axis("filter", options, first)], contents)
     return {
         "layer": material.map_layer,
@@ -124,7 +129,7 @@ def _filters(material: Material) -> dict[str, Any]:
             "and for the plosives. Time runs to the right, frequency upwards; the fuller the colour, the more active. "
             "The filters of the table were chosen on half of the samples as those that follow a property best; the "
             "correlation is that of the other half. F1 and F2 are followed over the vowels' samples, voicing over the "
-            "obstruents that come in pairs, nasality over oral and nasal vowels."
+            "obstruents that come in pairs, nasality over oral and nasal vowels." + (KERNEL_WORDS if kernels else "")
         ),
         "formant_words": material.formant_words,
     }

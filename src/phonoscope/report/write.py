@@ -24,6 +24,7 @@ from phonoscope.report.scatter import data_block
 from phonoscope.report.score_sections import score_sections
 from phonoscope.report.svg import side_by_side, svg_file
 from phonoscope.report.theme import DARK, FIGURE_CSS, LIGHT, css_variables
+from phonoscope.report.unit_sections import has_units, unit_sections
 from phonoscope.report.words import CLUSTERERS, CRITERIA, PAPER
 from phonoscope.rundir import read_config
 
@@ -46,6 +47,7 @@ _SECTIONS = {
     "hierarchy": "Hierarchy",
     "figure2": "3-D",
     "figure3": "Filters",
+    "units": "Units",
     "training": "Recogniser",
     "panel": "Panel",
     "methods": "Methods",
@@ -55,7 +57,7 @@ NOTATIONS = {"": "SAMPA", "French": "SAMPA", "french": "SAMPA", "arpabet": "ARPA
 NOTATIONS |= dict.fromkeys(("timit39", "timit48", "timit61"), "TIMIT")
 _TABLES = (
     "scores", "per_phone", "selection", "classes", "organisation", "filters", "formants", "training", "panel",
-    "measures", "tests",
+    "measures", "tests", "units", "unit_features", "unit_responses",
 )  # fmt: skip
 
 
@@ -87,6 +89,7 @@ def write_report(run: Run, *, settings: Settings | None = None) -> Path:
             **measure_sections(material),
             **class_sections(material),
             **figure_sections(material),
+            **unit_sections(material),
             **_words(material, settings, about),
         )
     )
@@ -160,9 +163,12 @@ def _frame(material: Material, about: Mapping[str, Any]) -> dict[str, Any]:
 
 def _has(material: Material, section: str) -> bool:
     """Tell whether a section has something to show."""
-    if section == "measures":
-        return material.measures is not None
-    return section != "figure3" or material.map_layer is not None
+    there = {
+        "measures": material.measures is not None,
+        "figure3": material.map_layer is not None,
+        "units": has_units(material),
+    }
+    return there.get(section, True)
 
 
 def _short(corpus: str) -> str:

@@ -1,0 +1,50 @@
+"""Many small cells as a few paths: a table of thousands takes kilobytes, not hundreds of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from markupsafe import Markup
+
+from phonoscope.report.svg import tag
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SHADES = 6
+
+
+def cell_paths(
+    values: NDArray[np.floating], place: tuple[float, float], cell: tuple[float, float], *, colour: str = "heat"
+) -> Markup:
+    """Draw cells the fuller the nearer their value is to 1; one path has all cells of a shade.
+
+    Parameters
+    ----------
+    values
+        Shape (rows, columns), the first row on top; what is not above 0 is left out.
+    place
+        The top left corner.
+    cell
+        Width and height of a cell.
+    colour
+        The theme's.
+    """
+    levels = np.clip(np.ceil(values * SHADES), 0, SHADES).astype(int)
+    paths = []
+    for level in range(1, SHADES + 1):
+        steps = []
+        for row, of_row in enumerate(levels == level):
+            edges = np.flatnonzero(np.diff(of_row.astype(np.int8), prepend=0, append=0)).tolist()
+            steps += [f"M{first} {row}h{last - first}" for first, last in zip(edges[::2], edges[1::2], strict=True)]
+        if steps:
+            paths.append(tag("path", d="".join(steps), stroke_opacity=level / SHADES))
+    x, y = place
+    return tag(
+        "g",
+        *paths,
+        transform=f"translate({x:g} {y + cell[1] / 2:g})scale({cell[0]:g} {cell[1]:g})",
+        stroke=f"var(--{colour})",
+        shape_rendering="crispEdges",
+    )
