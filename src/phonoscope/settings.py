@@ -217,6 +217,7 @@ class EvaluationSettings(Checked):
     shuffles: int = setting(20, "shuffles of the phones that the level of chance is a mean of", low=1, high=10_000)
 
 
+@dataclass(frozen=True)
 class UnitSettings(Checked):
     """What single units are selective for."""
 
