@@ -28,7 +28,8 @@ def slow_paired(a: float, b: float, draws: Sequence[tuple[float, float]]) -> tup
     differences = [one - other for one, other in draws]
     mean = sum(differences) / len(differences)
     se = (sum((d - mean) ** 2 for d in differences) / (len(differences) - 1)) ** 0.5
-    low, high = np.quantile(differences, 0.025), np.quantile(differences, 0.975)
+    moved = [d - mean + a - b for d in differences]
+    low, high = np.quantile(moved, 0.025), np.quantile(moved, 0.975)
     return a - b, float(low), float(high), se, 2 * NormalDist().cdf(-abs(a - b) / se)
 
 

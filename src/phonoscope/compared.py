@@ -177,7 +177,8 @@ class Comparison:
     differences
         A row a test: measure, reduction, clusterer, place (``best``, ``last``, or ``layer`` for two of one name),
         run_a, run_b, layer_a, layer_b, value_a, value_b, chance_a, chance_b, difference, low, high, se, p, p_holm
-        (corrected for all rows), holds, ahead (the run that is better where the difference holds), paired.
+        (corrected for all rows), holds, ahead (the run that is better, where the difference holds and both have the
+        same phones), paired, same_phones.
     classes
         A row a pair of runs, clusterer and pair of layers: run_a, run_b, clusterer, place, layer_a, layer_b, k_a, k_b,
         n_phones, ari, p, p_holm (corrected for all rows), holds, both, only_a, only_b (pairs of phones in one class),
@@ -236,6 +237,14 @@ def same_panel(a: ComparedRun, b: ComparedRun) -> bool:
     """Whether two runs have the same samples, in the same order."""
     columns = ["utterance", "sign", "time"]
     return a.panel.select(columns).equals(b.panel.select(columns))
+
+
+def same_draws(a: ComparedRun, b: ComparedRun) -> bool:
+    """Whether the replicates of two runs are drawn alike: all that the draws follow from is the same."""
+    columns = ["utterance", "speaker", "phone", "time"]
+    numbers = ("seed", "evaluation.seeds", "evaluation.replicates")
+    settings = [{name: value for name, value in one.settings.flat() if name in numbers} for one in (a, b)]
+    return settings[0] == settings[1] and a.panel.select(columns).equals(b.panel.select(columns))
 
 
 def layer_places(a: ComparedRun, b: ComparedRun) -> list[tuple[str, tuple[str, str]]]:

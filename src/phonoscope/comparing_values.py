@@ -23,7 +23,7 @@ _COLUMNS = (
     | dict.fromkeys(
         ("value_a", "value_b", "chance_a", "chance_b", "difference", "low", "high", "se", "p", "p_holm"), pl.Float64
     )
-    | {"holds": pl.Boolean, "ahead": pl.String, "paired": pl.Boolean}
+    | {"holds": pl.Boolean, "ahead": pl.String, "paired": pl.Boolean, "same_phones": pl.Boolean}
 )
 
 
@@ -49,7 +49,7 @@ def difference_table(
         for a, b in combinations(runs, 2):
             for what in a.draws:
                 if what in b.draws and what[2] in measures:
-                    rows += _tests(a, b, what, may_pair=relations[a.name, b.name]["paired"])
+                    rows += _tests(a, b, what, relations[a.name, b.name])
             advance(1)
     for row, corrected in zip(rows, holm([row["p"] for row in rows]).tolist(), strict=True):
         row["p_holm"] = corrected
@@ -57,11 +57,12 @@ def difference_table(
         row["holds"] = corrected < ALPHA and (row["low"] > 0 or row["high"] < 0)
         higher = row["run_a"] if row["difference"] > 0 else row["run_b"]
         lower = row["run_b"] if row["difference"] > 0 else row["run_a"]
-        row["ahead"] = (lower if row["measure"] in LOWER else higher) if row["holds"] else None
+        better = lower if row["measure"] in LOWER else higher
+        row["ahead"] = better if row["holds"] and row["same_phones"] else None
     return pl.DataFrame(rows, schema=_COLUMNS, orient="row")
 
 
-def _tests(a: ComparedRun, b: ComparedRun, what: What, *, may_pair: bool) -> Iterator[Row]:
+def _tests(a: ComparedRun, b: ComparedRun, what: What, relation: Row) -> Iterator[Row]:
     reduction, clusterer, measure = what
     lower = measure in LOWER
     sides = (a, b)
@@ -70,17 +71,20 @@ def _tests(a: ComparedRun, b: ComparedRun, what: What, *, may_pair: bool) -> Ite
     known = [[layer for layer in of.layers if layer in there] for of, there in zip(draws, values, strict=True)]
     if not all(known):
         return
-    paired = may_pair and draws[0].keys.equals(draws[1].keys)
+    paired = relation["paired"] and draws[0].keys.equals(draws[1].keys)
     tips = [
         (min if lower else max)(layers, key=lambda layer, there=there: there[layer][0])  # type: ignore[misc]
         for layers, there in zip(known, values, strict=True)
     ]
-    best = [best_of(_rows(of, layers), lower=lower) for of, layers in zip(draws, known, strict=True)]
+    best = [
+        best_of([there[layer][0] for layer in layers], _rows(of, layers), lower=lower)
+        for of, there, layers in zip(draws, values, known, strict=True)
+    ]
     tested: list[tuple[str, Sequence[str], Any]] = [("best", tips, best)]
-    for place, layers in layer_places(a, b):
-        if all(layer in there for layer, there in zip(layers, known, strict=True)):
-            of_layers = [_rows(of, [layer])[0] for of, layer in zip(draws, layers, strict=True)]
-            tested.append((place, layers, of_layers))
+    for place, pair in layer_places(a, b):
+        if all(layer in there for layer, there in zip(pair, known, strict=True)):
+            of_layers = [_rows(of, [layer])[0] for of, layer in zip(draws, pair, strict=True)]
+            tested.append((place, pair, of_layers))
     for place, layers, replicates in tested:
         (value_a, chance_a), (value_b, chance_b) = (there[layer] for there, layer in zip(values, layers, strict=True))
         test = bootstrap_difference(value_a, value_b, replicates[0], replicates[1], paired=paired)
@@ -103,6 +107,7 @@ def _tests(a: ComparedRun, b: ComparedRun, what: What, *, may_pair: bool) -> Ite
             "se": test.se,
             "p": test.p,
             "paired": paired,
+            "same_phones": relation["same_phones"],
         }
 
 

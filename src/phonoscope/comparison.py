@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from phonoscope.compared import ComparedRun, Comparison, open_runs, same_panel
+from phonoscope.compared import ComparedRun, Comparison, open_runs, same_draws
 from phonoscope.comparing_classes import class_table, sample_table
 from phonoscope.comparing_values import difference_table
 from phonoscope.errors import OutputFolderError, SettingError
@@ -28,7 +28,7 @@ LEAST: Final = 2
 MOST: Final = 8
 """Runs on a page: so many have colours of their own."""
 _FEW_REPLICATES = 100
-_GROUPS = ("evaluation", "probing", "reduction", "clustering")
+_GROUPS = ("probing", "reduction", "clustering")
 _PAIRS = (
     {"run_a": pl.String, "run_b": pl.String, "paired": pl.Boolean, "same_phones": pl.Boolean}
     | dict.fromkeys(("shared_phones", "phones_a", "phones_b"), pl.Int64)
@@ -117,11 +117,6 @@ def _curves(runs: Sequence[ComparedRun], wanted: Sequence[str] | None) -> pl.Dat
     return curves.filter(pl.col("measure").is_in(list(wanted)))
 
 
-def _evaluation(one: ComparedRun) -> dict[str, Any]:
-    """Return what the draws of a run follow from, besides its panel."""
-    return {name: value for name, value in one.settings.flat() if name == "seed" or name.startswith("evaluation.")}
-
-
 def _relation(a: ComparedRun, b: ComparedRun) -> Row:
     columns = ["utterance", "sign", "time"]
     samples = [one.panel.select(columns).unique() for one in (a, b)]
@@ -129,7 +124,7 @@ def _relation(a: ComparedRun, b: ComparedRun) -> Row:
     return {
         "run_a": a.name,
         "run_b": b.name,
-        "paired": same_panel(a, b) and _evaluation(a) == _evaluation(b),
+        "paired": same_draws(a, b),
         "same_phones": set(a.phones) == set(b.phones),
         "shared_phones": len(set(a.phones) & set(b.phones)),
         "phones_a": len(a.phones),

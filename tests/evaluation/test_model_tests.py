@@ -25,7 +25,7 @@ def test_the_interval_of_independent_replicates_is_about_that_of_all_combination
     a, b = (np.random.default_rng(i).gamma(4, 0.02, size) for i, size in enumerate((400, 300)))
     for one, other in ((a, b), (b, a)):
         found = bootstrap_difference(one.mean(), other.mean(), one, other, paired=False)
-        everything = one[:, None] - other[None]
+        everything = one[:, None] - other[None]  # its mean is the difference
         assert (found.low, found.high) == pytest.approx(np.quantile(everything, [0.025, 0.975]), abs=0.006)
         assert found.se == pytest.approx(everything.std(), rel=0.005)
 
@@ -43,7 +43,7 @@ def test_of_no_difference_one_test_in_twenty_says_otherwise(*, paired: bool) -> 
     for _ in range(400):
         values = draws.normal(0.5, 0.02, 2)  # what two models without a difference measure
         spread = values + draws.normal(0, 0.02, (100, 2))
-        wrong += bootstrap_difference(*values, spread[:, 0], spread[:, 1], paired=paired).p < 0.05
+        wrong += bootstrap_difference(values[0], values[1], spread[:, 0], spread[:, 1], paired=paired).p < 0.05
     assert 8 <= wrong <= 36
 
 
@@ -63,9 +63,20 @@ def test_edges() -> None:
 
 
 def test_the_best_layer_is_chosen_in_every_replicate() -> None:
-    draws = np.array([[0.1, 0.9, 0.3], [0.2, 0.4, 0.8]])
-    assert best_of(draws).tolist() == [0.2, 0.9, 0.8]
-    assert best_of(draws, lower=True).tolist() == [0.1, 0.4, 0.3]
+    draws = np.array([[0.1, 0.9, 0.2], [0.2, 0.4, 0.9]])
+    assert best_of([0.4, 0.5], draws) == pytest.approx([0.2, 0.9, 0.9])
+    assert best_of([0.4, 0.5], draws, lower=True) == pytest.approx([0.1, 0.4, 0.2])
+    # what replicates do to all of a layer's values is no reason to choose it
+    assert best_of([0.4, 0.5], draws + np.array([[0.0], [0.7]])) == pytest.approx([0.2, 0.9, 0.9])
+
+
+def test_what_replicates_do_to_a_measure_does_not_move_the_interval() -> None:
+    draws = np.random.default_rng(5).normal(0.5, 0.02, (2, 300))
+    for paired in (True, False):
+        one = bootstrap_difference(0.6, 0.5, draws[0], draws[1], paired=paired)
+        other = bootstrap_difference(0.6, 0.5, draws[0] + 0.3, draws[1], paired=paired)
+        assert (one.low, one.high, one.p) == pytest.approx((other.low, other.high, other.p))
+        assert one.low < 0.1 < one.high
 
 
 @given(st.lists(st.floats(0, 1), max_size=12))

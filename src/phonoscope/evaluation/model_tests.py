@@ -27,7 +27,8 @@ class Difference:
     difference
         The first value minus the second.
     low, high
-        Its 95 % interval, percentiles of the replicates' differences.
+        Its 95 % interval, percentiles of the replicates' differences moved to a mean at the difference: measures with
+        a maximum or a logarithm in them come out otherwise on replicates, which have fewer different samples.
     se
         Its standard error, the standard deviation of the replicates' differences.
     p
@@ -84,8 +85,8 @@ def bootstrap_difference(
         if len(b) > len(a):
             differences = np.concatenate([np.resize(np.roll(a, shift), len(b)) - b for shift in shifts])
         variance = sum(float(one.var(ddof=1)) if len(one) > 1 else 0.0 for one in (a, b))
-    low, high = np.quantile(differences, [ALPHA / 2, 1 - ALPHA / 2])
     difference, se = value_a - value_b, math.sqrt(variance)
+    low, high = difference + np.quantile(differences - differences.mean(), [ALPHA / 2, 1 - ALPHA / 2])
     if difference == 0:
         p = 1.0
     elif se < _NOTHING:  # no replicate says anything else: as little as their number can tell
@@ -95,20 +96,26 @@ def bootstrap_difference(
     return Difference(difference, float(low), float(high), se, p)
 
 
-def best_of(draws: NDArray[np.floating], *, lower: bool = False) -> NDArray[np.floating]:
+def best_of(values: Sequence[float], draws: NDArray[np.floating], *, lower: bool = False) -> NDArray[np.floating]:
     """Return the best value of each replicate, whichever layer has it there.
+
+    Each layer's replicates are moved to a mean at its value first: no layer is to be chosen for what replicates do to
+    its measure.
 
     To choose the layer by all samples, and then to look at that layer's replicates only, would leave the choice out of
     the interval.
 
     Parameters
     ----------
+    values
+        Of the layers, shape (l,).
     draws
         Layers × replicates, shape (l, n).
     lower
         Whether the lowest is the best.
     """
-    best: NDArray[np.floating] = draws.min(axis=0) if lower else draws.max(axis=0)
+    moved = draws - draws.mean(axis=1, keepdims=True) + np.asarray(values)[:, None]
+    best: NDArray[np.floating] = moved.min(axis=0) if lower else moved.max(axis=0)
     return best
 
 

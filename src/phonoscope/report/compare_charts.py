@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from phonoscope.report.curves import DASHES, SHAPES, curve_mark
+from phonoscope.report.curves import SHAPES, curve_mark, dashes
 from phonoscope.report.svg import Chart, Scale, chart, key_rows, polyline, sign, tag, text, ticks, tip, x_axis, y_axis
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _curve(curve: DepthCurve, x: Scale, y: Scale) -> Markup:
         parts.append(polyline(chance, fill="none", stroke=colour, stroke_width=1, stroke_dasharray="1 4"))
     line = [(x(p.depth), y(p.value)) for p in curve.points]
     if len(line) > 1:
-        parts.append(polyline(line, class_="curve", stroke=colour, stroke_dasharray=DASHES.get(curve.look)))
+        parts.append(polyline(line, class_="curve", stroke=colour, stroke_dasharray=dashes(curve.look)))
     shape = SHAPES[curve.look % len(SHAPES)]
     for point, (at, height) in zip(curve.points, line, strict=True):
         said = f"{curve.name}, {point.layer}: {point.value:.3f}"

@@ -19,7 +19,7 @@ from phonoscope.report.compare_words import (
     compared_sentence,
     findings,
     measure_name,
-    p_words,
+    p_cell,
 )
 from phonoscope.report.curves import curve_mark
 from phonoscope.report.head import head
@@ -225,8 +225,8 @@ def _difference_row(row: Row) -> dict[str, Any]:
         "chance": " / ".join(dict.fromkeys(number(f"chance_{side}") for side in ("a", "b"))),
         "difference": signed("difference"),
         "interval": f"[{signed('low')}, {signed('high')}]",
-        "p": p_words(row["p_holm"]),
-        "ahead": row["ahead"] or "",
+        "p": p_cell(row["p_holm"]),
+        "ahead": row["ahead"] or ("" if row["same_phones"] else "(other phones)"),
         "holds": row["holds"],
     }
 
@@ -238,6 +238,6 @@ def _class_row(row: Row) -> tuple[str, str, str, str, str, str, bool]:
         _at(row),
         f"{row['k_a']} / {row['k_b']}",
         f"{row['ari']:.2f}",
-        p_words(row["p_holm"]),
+        p_cell(row["p_holm"]),
         row["holds"],
     )

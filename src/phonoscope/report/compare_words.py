@@ -54,11 +54,14 @@ def clustering_name(reduction: str, clusterer: str) -> str:
     return name if reduction == "none" else f"{name} after {REDUCTIONS.get(reduction, reduction)}"
 
 
-def p_words(p: float | None) -> str:
+def p_words(p: float) -> str:
     """Write a p-value as papers do."""
-    if p is None:
-        return "-"
     return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".", 1)  # noqa: PLR2004
+
+
+def p_cell(p: float) -> str:
+    """Write a p-value for a table."""
+    return p_words(p).removeprefix("p ").removeprefix("= ")
 
 
 def compared_sentence(found: Comparison) -> str:
@@ -73,59 +76,70 @@ def compared_sentence(found: Comparison) -> str:
         )
     share = max(found.pairs.filter(~pl.col("paired"))["shared_samples"].to_list())
     which = "The runs' samples are not the same" if not paired else f"The samples of {n - paired} of {n} pairs differ"
-    shared = f" (up to {share:.0%} are shared, which makes the tests careful rather than bold)" if share > 0 else ""
+    shared = f" (up to {share:.0%} are shared, for which reason the tests are conservative)" if share > 0 else ""
     return f"{which}, so that replicates are independent{shared}: tests there are not paired."
 
 
 def findings(found: Comparison) -> list[str]:
     """Say which run is ahead where, how much of that holds, and which classes agree."""
-    tests = found.differences
-    told = [*_headlines(found)]
+    told = [*_headlines(found), *_counts(found), *_agreement(found)]
+    return [sentence[0].upper() + sentence[1:] for sentence in told]
+
+
+def _counts(found: Comparison) -> Iterator[str]:
+    tests = found.differences.filter("same_phones")
     if tests.height:
         holding = tests.filter("holds")
         ahead = [
-            f"{name} {n} times" for name in (one.name for one in found.runs) if (n := holding.filter(ahead=name).height)
+            f"{one.name} {n} time{'s' * (n > 1)}" for one in found.runs if (n := holding.filter(ahead=one.name).height)
         ]
-        told.append(
-            f"Of {tests.height} differences that were tested, {holding.height or 'none'} hold"
-            f"{'s' * (holding.height == 1)} after Holm's correction for all of them"
-            + (f": ahead {_listed(ahead)}." if ahead else ".")
+        among = "that were tested" if tests.height == found.differences.height else "between runs of the same phones"
+        yield (
+            f"Of {tests.height} differences {among}, {holding.height or 'none'} hold{'s' * (holding.height <= 1)} "
+            f"after Holm's correction for all tests" + (f": ahead {_listed(ahead)}." if ahead else ".")
         )
-    told += _agreement(found)
-    return told
+    elif found.differences.height:
+        yield (
+            f"Of {found.differences.height} differences that were tested, {found.differences['holds'].sum()} hold "
+            f"after Holm's correction for all of them; but they are between other phones, not between models alone."
+        )
 
 
 def _headlines(found: Comparison) -> Iterator[str]:
     tests = found.differences
     there = set(tests["measure"])
     chosen = [name for name in _HEADLINES if name in there] or tests["measure"].unique(maintain_order=True).to_list()
+    two = len(found.runs) == 2  # noqa: PLR2004
     for measure in chosen[:_TOLD]:
         of_measure = tests.filter(measure=measure)
         lower = measure in LOWER
         # the clustering in which the runs are best at their last layers: the same for all
         means = (
             of_measure.filter(place="last")
-            .with_columns((pl.col("value_a") + pl.col("value_b")).alias("sum"))
             .group_by("reduction", "clusterer", maintain_order=True)
-            .agg(pl.col("sum").mean())
+            .agg((pl.col("value_a") + pl.col("value_b")).mean().alias("sum"))
             .sort("sum", descending=not lower, maintain_order=True)
         )
         if means.is_empty():
             continue
         reduction, clusterer = means.row(0)[:2]
         rows = of_measure.filter(reduction=reduction, clusterer=clusterer)
-        what = f"{measure_name(measure)}, {clustering_name(reduction, clusterer)}"
-        for place in ("last", "best"):
-            of_place = list(rows.filter(place=place).iter_rows(named=True))
-            if len(found.runs) == 2:  # noqa: PLR2004
-                yield f"{what}, at the {PLACES[place]}: {_pair(of_place[0], found)}"
-            else:
-                yield f"{what}, at the {PLACES[place]}: {_ranking(of_place, lower=lower)}"
-        if len(found.runs) == 2:  # noqa: PLR2004
-            yield from _where(rows, found)
+        what = measure_name(measure) + (f", {clustering_name(reduction, clusterer)}" if clusterer else "")
+        last, best = ([*rows.filter(place=place).iter_rows(named=True)] for place in ("last", "best"))
+        same = all(
+            (one["layer_a"], one["layer_b"]) == (other["layer_a"], other["layer_b"])
+            for one, other in zip(last, best, strict=True)
+        )
+        for place, of_place in (("best layer, which is the last", best),) if same else (
+            ("last layer", last), ("best layer", best)
+        ):  # fmt: skip
+            said = _pair(of_place[0]) if two else _ranking(of_place, lower=lower)
+            yield f"{what}, at the {place}: {said}"
+        if two:
+            yield from _where(rows, found, measure)
 
 
-def _pair(row: Row, found: Comparison) -> str:
+def _pair(row: Row) -> str:
     first, second = ("a", "b") if (row["difference"] > 0) != (row["measure"] in LOWER) else ("b", "a")
     names = [f"{row[f'run_{side}']} ({row[f'layer_{side}']}) {row[f'value_{side}']:.3f}" for side in (first, second)]
     size, low, high = abs(row["difference"]), row["low"], row["high"]
@@ -134,28 +148,36 @@ def _pair(row: Row, found: Comparison) -> str:
     interval = f"{size:.3f} [{low:.3f}, {high:.3f}]"
     if not row["holds"]:
         return f"{names[0]}, {names[1]}; the difference, {interval}, does not hold ({p_words(row['p_holm'])})."
-    if not found.pairs["same_phones"][0]:
+    if not row["same_phones"]:
         return f"{names[0]}, {names[1]}; a difference of {interval} ({p_words(row['p_holm'])}), but of other phones."
     return f"{names[0]} is ahead of {names[1]} by {interval} ({p_words(row['p_holm'])})."
 
 
 def _ranking(rows: Iterable[Row], *, lower: bool) -> str:
     values: dict[str, tuple[float, str]] = {}
-    open_pairs = []
+    alike, other, compared = [], [], 0
     for row in rows:
         for side in ("a", "b"):
             values[row[f"run_{side}"]] = row[f"value_{side}"], row[f"layer_{side}"]
-        if not row["holds"]:
-            open_pairs.append(f"{row['run_a']} and {row['run_b']}")
+        pair = f"{row['run_a']} / {row['run_b']}"
+        compared += row["same_phones"]
+        if not row["same_phones"]:
+            other.append(pair)
+        elif not row["holds"]:
+            alike.append(pair)
     order = sorted(values, key=lambda name: values[name][0], reverse=not lower)
-    listed = ", ".join(f"{name} {values[name][0]:.3f} ({values[name][1]})" for name in order)
-    if not open_pairs:
-        return f"{listed}; every difference holds."
-    return f"{listed}; no difference that holds between {_listed(open_pairs)}."
+    said = [", ".join(f"{name} {values[name][0]:.3f} ({values[name][1]})" for name in order)]
+    if compared and alike:
+        said.append(f"no difference holds between {_listed(alike)}")
+    elif compared:
+        said.append("every difference between runs of the same phones holds")
+    if other:
+        said.append(f"of other phones: {', '.join(other)}")
+    return f"{'; '.join(said)}."
 
 
-def _where(rows: pl.DataFrame, found: Comparison) -> Iterator[str]:
-    layers = rows.filter(pl.col("place") == "layer")
+def _where(rows: pl.DataFrame, found: Comparison, measure: str) -> Iterator[str]:
+    layers = rows.filter((pl.col("place") == "layer") & pl.col("same_phones"))
     if layers.is_empty():
         return
     parts = []
@@ -166,7 +188,7 @@ def _where(rows: pl.DataFrame, found: Comparison) -> Iterator[str]:
     rest = layers.filter(~pl.col("holds"))["layer_a"].to_list()
     if rest:
         parts.append(f"nothing holds at {_listed(rest)}")
-    yield f"Layer by layer, where layers share their names: {'; '.join(parts)}."
+    yield f"{measure_name(measure)}, at layers of one name: {'; '.join(parts)}."
 
 
 def _agreement(found: Comparison) -> Iterator[str]:
@@ -208,7 +230,8 @@ def compare_methods(found: Comparison, version: str) -> str:
     text = (
         f"{len(found.runs)} runs were compared with phonoscope {version}. Every measure has {number} bootstrap "
         f"replicates a run (over the samples of the panel and, where there are several, seeds of the clustering). "
-        f"Differences are {how}; intervals are the 2.5th and 97.5th percentiles of the replicates' differences, "
+        f"Differences are {how}; intervals are the 2.5th and 97.5th percentiles of the replicates' differences, moved "
+        f"to a mean at the difference; "
         f"two-sided p-values those of the difference over its bootstrap standard error in the normal distribution. "
         f"Runs were compared at their last layers, at their best layers (chosen anew in every replicate), and at "
         f"layers of the same name. p-values were corrected for all {found.differences.height} tests by Holm's method "

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-DASHES = {1: "7 3", 2: "2 3", 3: "9 3 2 3", 5: "7 3", 6: "2 3", 7: "9 3 2 3"}
+_DASHES = {1: "7 3", 2: "2 3", 3: "9 3 2 3", 5: "7 3", 6: "2 3", 7: "9 3 2 3"}
 SHAPES = ("circle", "square", "triangle", "diamond", "wedge", "hourglass")
 
 
@@ -42,7 +42,7 @@ def point_mark(look: int) -> Markup:
 def curve_mark(look: int) -> Markup:
     """Draw a piece of a curve with its sign, 22 × 12 pixels, for a legend."""
     colour = f"var(--c{look})"
-    return line(0, 6, 22, 6, stroke=colour, stroke_width=2, stroke_dasharray=DASHES.get(look)) + point_mark(look)
+    return line(0, 6, 22, 6, stroke=colour, stroke_width=2, stroke_dasharray=_DASHES.get(look)) + point_mark(look)
 
 
 def paper_mark() -> Markup:
@@ -133,7 +133,7 @@ def _curve(one: Series, places: Sequence[str], x: Scale, y: Scale) -> Markup:
             stretch.append((x(i), y(value)))
             continue
         if len(stretch) > 1:
-            dashes = DASHES.get(one.look)
+            dashes = _DASHES.get(one.look)
             parts.append(polyline(stretch, class_="curve", stroke=colour, stroke_dasharray=dashes))
         stretch = []
     for i, value in enumerate(one.values):
@@ -231,3 +231,8 @@ def learning_charts(training: pl.DataFrame) -> list[Chart]:
             every=every,
         ),
     ]
+
+
+def dashes(look: int) -> str | None:
+    """Return the dashes of a curve; None where its line is whole."""
+    return _DASHES.get(look)
