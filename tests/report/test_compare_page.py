@@ -67,7 +67,7 @@ def test_curves_are_drawn_where_the_values_are(page_of_three: tuple[Path, Compar
     value = values_of_y(root)
     curves = found.curves.filter(measure="f_measure", reduction="pca", clusterer="kmedians")
     for i, run in enumerate(found.runs):
-        (group,) = all_of(root, "g", data_series=f"run{i}")
+        group, _key = all_of(root, "g", data_series=f"run{i}")
         rows = curves.filter(run=run.name)
         marks = [one for one in group.iter() if one.get("data-tip")]
         assert [value(centre(one)[1]) for one in marks] == pytest.approx(rows["value"].to_list(), abs=0.005)

@@ -86,6 +86,7 @@ def _content(found: Comparison) -> dict[str, Any]:
         "tables": set(tables),
         "finding": findings(found),
         "runs": _runs(found),
+        "with_model": any(one.about.get("model") for one in found.runs),
         "pairs": found.pairs.to_dicts(),
         "paired_words": compared_sentence(found),
         "legend_entries": [
