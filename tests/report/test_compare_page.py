@@ -136,7 +136,7 @@ def test_in_a_browser(open_page: OpenPage, page_of_three: tuple[Path, Comparison
     assert page.evaluate("document.scripts.length") == 4
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
     assert dark == (scheme == "dark")
-    for picker in page.locator(".picker").all():
+    for picker in page.locator(".picker").all() if scheme == "light" else ():
         for select in picker.locator("select:visible").all():
             for value in select.evaluate("(s) => [...s.options].map((o) => o.value)"):
                 select.select_option(value)
