@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from phonoscope.clustering.kmedians import KMedians
     from phonoscope.clustering.selection import choose_k
     from phonoscope.clustering.spectral import SpectralClustering
+    from phonoscope.compared import Comparison
+    from phonoscope.comparison import compare
     from phonoscope.corpus.built_in import built_in_corpus
     from phonoscope.corpus.reading import read_corpus
     from phonoscope.corpus.types import Corpus, Segment, Utterance
@@ -36,6 +38,7 @@ __version__ = "0.1.0"
 __all__ = [
     "TSNE",
     "Checkup",
+    "Comparison",
     "Corpus",
     "KMedians",
     "NaturalClass",
@@ -51,6 +54,7 @@ __all__ = [
     "built_in_corpus",
     "check",
     "choose_k",
+    "compare",
     "cut_samples",
     "natural_class",
     "pca",
@@ -65,6 +69,7 @@ __all__ = [
 _HOMES = {
     "TSNE": "reduction.tsne",
     "Checkup": "checkup",
+    "Comparison": "compared",
     "Corpus": "corpus.types",
     "KMedians": "clustering.kmedians",
     "NaturalClass": "phonology.natural",
@@ -79,6 +84,7 @@ _HOMES = {
     "built_in_corpus": "corpus.built_in",
     "check": "checkup",
     "choose_k": "clustering.selection",
+    "compare": "comparison",
     "cut_samples": "cutting",
     "natural_class": "phonology.natural",
     "pca": "reduction.pca",

@@ -231,6 +231,41 @@ def check(
 
 
 @app.command
+def compare(
+    *runs: Path,
+    out: Path,
+    csv: Path | None = None,
+    measure: Annotated[list[str] | None, Parameter(negative="")] = None,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Compare finished runs: curves side by side, differences that hold, classes that agree.
+
+    Parameters
+    ----------
+    runs
+        Folders of two to eight runs.
+    out
+        The page to write.
+    csv
+        Folder for the tables as CSV files [none; the page offers them too].
+    measure
+        Compare by this measure only, and correct for its tests only; may be given again for others [all].
+    quiet
+        Print the findings and warnings only.
+    """
+    from phonoscope.comparison import compare as compare_runs  # noqa: PLC0415 - keeps --help quick
+    from phonoscope.report.compare_words import findings  # noqa: PLC0415
+
+    progress = progress_for(sys.stderr, quiet=quiet)
+    found = compare_runs(runs, out, csv=csv, measures=measure, progress=progress)
+    for warning in found.warnings:
+        progress.warn(warning)
+    console = Console(highlight=False)
+    for sentence in (*findings(found), f"page: {out}"):
+        console.print(sentence, soft_wrap=True, markup=False)
+
+
+@app.command
 def sample(
     run: Path,
     /,

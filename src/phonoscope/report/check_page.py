@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from phonoscope.errors import AudioError, OutputFolderError
 from phonoscope.files import write_text
 from phonoscope.report.check_tables import place, summary
+from phonoscope.report.head import head
 from phonoscope.report.panes import environment
 from phonoscope.report.spectrogram_charts import sound, spectrogram_chart, stretches
-from phonoscope.report.theme import DARK, FIGURE_CSS, LIGHT, css_variables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,10 +37,7 @@ def write_check_page(found: Checkup, path: Path) -> None:
             continue
     page = environment().get_template("check.html").render(
         title=f"{found.survey.tree.root.resolve().name}: what is in it, and what is wrong with it",
-        light=css_variables(LIGHT),
-        dark=css_variables(DARK),
-        figure_css=FIGURE_CSS,
-        css=(files("phonoscope.report") / "page" / "report.css").read_text(encoding="utf-8"),
+        **head(script=False),
         facts=summary(found),
         possible=found.possible,
         kinds=_kinds(found),

@@ -299,3 +299,8 @@ def learning_charts(training: pl.DataFrame) -> list[Chart]:
             every=every,
         ),
     ]
+
+
+def dashes(look: int) -> str | None:
+    """Return the dashes of a curve; None where its line is whole."""
+    return _DASHES.get(look)

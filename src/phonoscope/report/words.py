@@ -22,3 +22,9 @@ BASES: Final = {"means": "mean activations", "clusters": "shared clusters"}
 PROJECTIONS: Final = {"pca": "3-D PCA", "tsne": "3-D t-SNE"}
 TARGETS: Final = {"f1": "F1", "f2": "F2", "voicing": "voicing", "nasality": "nasality"}
 SCALARS: Final = {"mean": "mean activation", "centroid": "centre of gravity in frequency"}
+
+
+def short_corpus(corpus: str) -> str:
+    """Name a corpus by its folder or file."""
+    name = corpus.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    return "the built-in synthetic French" if name == "built-in" else name

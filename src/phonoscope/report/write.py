@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -15,6 +12,7 @@ from phonoscope.report.class_sections import class_sections
 from phonoscope.report.curves import learning_charts, separability_chart
 from phonoscope.report.figure_sections import cloud_charts, figure_sections, filter_charts
 from phonoscope.report.finding import finding
+from phonoscope.report.head import head
 from phonoscope.report.intervals import by_cell
 from phonoscope.report.material import Material
 from phonoscope.report.measure_sections import measure_sections
@@ -23,9 +21,9 @@ from phonoscope.report.panes import environment
 from phonoscope.report.scatter import data_block
 from phonoscope.report.score_sections import score_sections
 from phonoscope.report.svg import side_by_side, svg_file
-from phonoscope.report.theme import DARK, FIGURE_CSS, LIGHT, css_variables
+from phonoscope.report.theme import FIGURE_CSS, LIGHT
 from phonoscope.report.unit_sections import has_units, unit_sections
-from phonoscope.report.words import CLUSTERERS, CRITERIA, PAPER
+from phonoscope.report.words import CLUSTERERS, CRITERIA, PAPER, short_corpus
 from phonoscope.rundir import read_config
 
 if TYPE_CHECKING:
@@ -119,9 +117,6 @@ def _write_figures(material: Material) -> None:
 
 def _frame(material: Material, about: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is not a section: style, script, data, title."""
-    page = files("phonoscope.report") / "page"
-    script = (page / "report.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     shown = {id_: name for id_, name in _SECTIONS.items() if _has(material, id_)}
     panel = material.panel
     utterances, speakers = list(dict.fromkeys(panel["utterance"])), list(dict.fromkeys(panel["speaker"]))
@@ -144,13 +139,8 @@ def _frame(material: Material, about: Mapping[str, Any]) -> dict[str, Any]:
         ]
     )
     return {
-        "title": f"Which phones each layer has learned: {_short(about.get('corpus', ''))}",
-        "light": Markup(css_variables(LIGHT)),  # noqa: S704 - our own text, as the next ones
-        "dark": Markup(css_variables(DARK)),  # noqa: S704
-        "figure_css": Markup(FIGURE_CSS),  # noqa: S704
-        "css": Markup((page / "report.css").read_text(encoding="utf-8")),  # noqa: S704
-        "script": Markup(script),  # noqa: S704
-        "script_hash": digest,
+        "title": f"Which phones each layer has learned: {short_corpus(about.get('corpus', ''))}",
+        **head(script=True),
         "sections": list(shown.items()),
         "tables": set(tables),
         "notation": notation,
@@ -169,11 +159,6 @@ def _has(material: Material, section: str) -> bool:
         "units": has_units(material),
     }
     return there.get(section, True)
-
-
-def _short(corpus: str) -> str:
-    name = corpus.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
-    return "the built-in synthetic French" if name == "built-in" else name
 
 
 def _words(material: Material, settings: Settings, about: Mapping[str, Any]) -> dict[str, Any]:
