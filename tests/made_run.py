@@ -22,6 +22,7 @@ from phonoscope.progress import Quiet
 from phonoscope.results import Run
 from phonoscope.rundir import record
 from phonoscope.settings import Settings
+from phonoscope.structuring import structure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,8 +54,15 @@ LAYERS = {"raw": (3, 5, 8), "conv1": (4, 3, 8), "D1": (24,)}
 FORMANTS = {"i": (300, 2100), "e": (370, 1950), "ɛ": (530, 1720), "a": (690, 1250), "ɔ": (540, 1000), "u": (320, 760)}
 # the criteria by name, whatever the defaults are
 _CRITERIA = {"selection.kmedians_criterion": "silhouette", "selection.spectral_criterion": "silhouette"}
+_STRUCTURE = {"structure.permutations": 99, "structure.bootstraps": 20, "structure.smallest": 2, "structure.draws": 2}
 SMALL = Settings().changed(
-    {"selection.permutations": 199, "selection.stability_splits": 2, "reduction.perplexity": 8.0, **_CRITERIA}
+    {
+        "selection.permutations": 199,
+        "selection.stability_splits": 2,
+        "reduction.perplexity": 8.0,
+        **_CRITERIA,
+        **_STRUCTURE,
+    }
 )
 
 
@@ -87,7 +95,7 @@ class Plan:
 
 
 def make_run(path: Path, plan: Plan | None = None) -> Run:
-    """Write the files of a run up to `filters.csv`; the report is not written."""
+    """Write the files of a run up to `panel_size.csv`; the report is not written."""
     plan = plan or Plan()
     path.mkdir(parents=True, exist_ok=True)
     record(path, plan.settings, plan.corpus, 1)
@@ -103,6 +111,7 @@ def make_run(path: Path, plan: Plan | None = None) -> Run:
     selection_table(sweeps).write_csv(path / "selection.csv")
     run = Run(path)
     interpret(run, plan.settings, Quiet())
+    structure(run, plan.settings, Quiet())
     return run
 
 

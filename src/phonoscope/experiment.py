@@ -35,6 +35,8 @@ from phonoscope.settings import Settings
 from phonoscope.signal.formants import PraatMissingError, measure_formants
 from phonoscope.signal.frames import FrameTable, read_frames
 from phonoscope.signal.keeping import forget_features
+from phonoscope.structuring import forget as forget_structure
+from phonoscope.structuring import structure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,10 +134,12 @@ class _Stages:
                 record(self.out, self.settings, name, self.jobs)
             self._keep_corpus(corpus)
             forget(result)
+            forget_structure(result)
             self._probe(corpus)
         forget_features(self.out / _FEATURES)
         analyse(result, self.settings, self.progress)
         interpret(result, self.settings, self.progress)
+        structure(result, self.settings, self.progress)
         self.progress.say("report")
         write_report(result)
 

@@ -49,6 +49,12 @@ _OWN = (
     "classes.csv",
     "organisation.csv",
     "filters.csv",
+    "analogies.csv",
+    "analogies.parquet",
+    "linear.csv",
+    "linear_layers.csv",
+    "speakers.csv",
+    "panel_size.csv",
     "figures/figure[1-4]*.svg",
     "report.html",
 )
