@@ -54,7 +54,17 @@ def test_the_analogies_are_those_of_the_phones_and_their_means(made: Run) -> Non
 
 def test_what_a_linear_map_tells_apart_is_told_of_phones_and_of_layers(made: Run) -> None:
     phones, layers = made.linear, made.linear_layers
-    assert phones.columns == "layer phone n_samples recall low high pairs_apart hardest hardest_right".split()
+    assert phones.columns == [
+        "layer",
+        "phone",
+        "n_samples",
+        "recall",
+        "low",
+        "high",
+        "pairs_apart",
+        "hardest",
+        "hardest_right",
+    ]
     assert layers["layer"].to_list() == LAYERS
     assert layers["chance"].to_list() == [1 / 12] * 3
     assert set(phones["n_samples"]) == {12}

@@ -20,6 +20,7 @@ from phonoscope.report.methods import methods
 from phonoscope.report.panes import environment
 from phonoscope.report.scatter import data_block
 from phonoscope.report.score_sections import score_sections
+from phonoscope.report.structure_sections import STRUCTURE, structure_sections
 from phonoscope.report.svg import side_by_side, svg_file
 from phonoscope.report.theme import DARK, FIGURE_CSS, LIGHT, css_variables
 from phonoscope.report.words import CLUSTERERS, CRITERIA, PAPER
@@ -43,6 +44,7 @@ _SECTIONS = {
     "hierarchy": "Hierarchy",
     "figure2": "3-D",
     "figure3": "Filters",
+    **STRUCTURE,
     "training": "Recogniser",
     "panel": "Panel",
     "methods": "Methods",
@@ -51,7 +53,8 @@ _SECTIONS = {
 NOTATIONS = {"": "SAMPA", "French": "SAMPA", "french": "SAMPA", "arpabet": "ARPAbet", "ipa": "IPA"}
 NOTATIONS |= dict.fromkeys(("timit39", "timit48", "timit61"), "TIMIT")
 _TABLES = (
-    "scores", "per_phone", "selection", "classes", "organisation", "filters", "formants", "training", "panel"
+    "scores", "per_phone", "selection", "classes", "organisation", "filters", "formants", "training", "panel",
+    "analogies", "linear", "linear_layers", "speakers", "panel_size",
 )  # fmt: skip
 
 
@@ -74,11 +77,13 @@ def write_report(run: Run, *, settings: Settings | None = None) -> Path:
     settings = settings or own
     material = Material(run)
     _write_figures(material)
+    more = structure_sections(material)
     page = (
         environment()
         .get_template("report.html")
         .render(
-            **_frame(material, about),
+            **_frame(material, about, set(STRUCTURE) - set(more["structure"])),
+            **more,
             **score_sections(material),
             **class_sections(material),
             **figure_sections(material),
@@ -109,12 +114,13 @@ def _write_figures(material: Material) -> None:
         write_text(folder / f"{one.name}.svg", svg_file(one))
 
 
-def _frame(material: Material, about: Mapping[str, Any]) -> dict[str, Any]:
+def _frame(material: Material, about: Mapping[str, Any], without: set[str]) -> dict[str, Any]:
     """Return what is not a section: style, script, data, title."""
     page = files("phonoscope.report") / "page"
     script = (page / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    shown = {id_: name for id_, name in _SECTIONS.items() if id_ != "figure3" or material.map_layer}
+    absent = without | (set() if material.map_layer else {"figure3"})
+    shown = {id_: name for id_, name in _SECTIONS.items() if id_ not in absent}
     panel = material.panel
     utterances, speakers = list(dict.fromkeys(panel["utterance"])), list(dict.fromkeys(panel["speaker"]))
     number = {utterance: i for i, utterance in enumerate(utterances)}, {s: i for i, s in enumerate(speakers)}
