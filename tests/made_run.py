@@ -31,6 +31,7 @@ from phonoscope.progress import Quiet
 from phonoscope.results import Run
 from phonoscope.rundir import record
 from phonoscope.settings import Settings
+from phonoscope.structuring import structure
 from phonoscope.unit_analysis import analyse_units
 
 if TYPE_CHECKING:
@@ -63,9 +64,17 @@ LAYERS = {"raw": (3, 5, 8), "conv1": (4, 3, 8), "D1": (24,)}
 FORMANTS = {"i": (300, 2100), "e": (370, 1950), "ɛ": (530, 1720), "a": (690, 1250), "ɔ": (540, 1000), "u": (320, 760)}
 # the criteria by name, whatever the defaults are
 _CRITERIA = {"selection.kmedians_criterion": "silhouette", "selection.spectral_criterion": "silhouette"}
+_APPRAISAL = {"evaluation.seeds": 1, "evaluation.replicates": 20, "evaluation.shuffles": 3}
+_STRUCTURE = {"structure.permutations": 99, "structure.bootstraps": 20, "structure.smallest": 2, "structure.draws": 2}
 SMALL = Settings().changed(
-    {"selection.permutations": 199, "selection.stability_splits": 2, "reduction.perplexity": 8.0, **_CRITERIA}
-    | {"evaluation.seeds": 1, "evaluation.replicates": 20, "evaluation.shuffles": 3}
+    {
+        "selection.permutations": 199,
+        "selection.stability_splits": 2,
+        "reduction.perplexity": 8.0,
+        **_CRITERIA,
+        **_APPRAISAL,
+        **_STRUCTURE,
+    }
 )
 
 
@@ -98,7 +107,7 @@ class Plan:
 
 
 def make_run(path: Path, plan: Plan | None = None) -> Run:
-    """Write the files of a run up to those of its units; the report is not written."""
+    """Write the files of a run up to `panel_size.csv`; the report is not written."""
     plan = plan or Plan()
     path.mkdir(parents=True, exist_ok=True)
     record(path, plan.settings, plan.corpus, 1)
@@ -116,6 +125,7 @@ def make_run(path: Path, plan: Plan | None = None) -> Run:
     appraise(run, plan.settings, Quiet())
     interpret(run, plan.settings, Quiet())
     analyse_units(run, plan.settings, Quiet())
+    structure(run, plan.settings, Quiet())
     return run
 
 

@@ -36,6 +36,8 @@ from phonoscope.settings import Settings
 from phonoscope.signal.formants import PraatMissingError, measure_formants
 from phonoscope.signal.frames import FrameTable, read_frames
 from phonoscope.signal.keeping import forget_features
+from phonoscope.structuring import forget as forget_structure
+from phonoscope.structuring import structure
 from phonoscope.unit_analysis import analyse_units, forget_units
 
 if TYPE_CHECKING:
@@ -136,12 +138,14 @@ class _Stages:
             forget(result)
             forget_appraisal(result)
             forget_units(result)
+            forget_structure(result)
             self._probe(corpus)
         forget_features(self.out / _FEATURES)
         analyse(result, self.settings, self.progress)
         appraise(result, self.settings, self.progress)
         interpret(result, self.settings, self.progress)
         analyse_units(result, self.settings, self.progress)
+        structure(result, self.settings, self.progress)
         self.progress.say("report")
         write_report(result)
 

@@ -36,6 +36,12 @@ _LAST = (
     "units.csv",
     "unit_features.csv",
     "unit_responses.csv",
+    "analogies.csv",
+    "analogies.parquet",
+    "linear.csv",
+    "linear_layers.csv",
+    "speakers.csv",
+    "panel_size.csv",
     "figures/figure1.svg",
     "report.html",
 )
@@ -44,9 +50,8 @@ _LAST = (
 def _read(path: Path) -> pl.DataFrame:
     """Read a table; labels stay text though they look like numbers, and types are those of the whole column."""
     head = pl.read_csv(path, n_rows=0).columns
-    labels: dict[str, type[pl.DataType]] = {
-        name: pl.String for name in ("phone", "ipa", "speaker", "layer", "layer_a", "layer_b") if name in head
-    }
+    texts = ("phone", "ipa", "speaker", "layer", "layer_a", "layer_b", "hardest")
+    labels: dict[str, type[pl.DataType]] = {name: pl.String for name in texts if name in head}
     return pl.read_csv(path, schema_overrides=labels, infer_schema_length=None)
 
 
@@ -196,6 +201,36 @@ class Run:
         """A row an oral vowel sample: sample, speaker, phone, f1, f2, ceiling (Hz); None where none were measured."""
         path = self.path / "formants.csv"
         return _read(path) if path.exists() else None
+
+    @property
+    def analogies(self) -> pl.DataFrame:
+        """A row a layer and feature, ``all`` first: which share of the analogies holds, and what chance gives."""
+        return _read(self.path / "analogies.csv")
+
+    @property
+    def analogy_list(self) -> pl.DataFrame:
+        """A row a layer and analogy: layer, feature, change, a, b, c, d, answer, rank, hit."""
+        return pl.read_parquet(self.path / "analogies.parquet")
+
+    @property
+    def linear(self) -> pl.DataFrame:
+        """A row a layer and phone: n_samples, recall, low, high, pairs_apart, hardest, hardest_right."""
+        return _read(self.path / "linear.csv")
+
+    @property
+    def linear_layers(self) -> pl.DataFrame:
+        """A row a layer: what a linear map tells apart, with intervals; see docs/structure.md."""
+        return _read(self.path / "linear_layers.csv")
+
+    @property
+    def speaker_shares(self) -> pl.DataFrame:
+        """A row a layer and source (phone, speaker, interaction, residual): share, low, high of the variance."""
+        return _read(self.path / "speakers.csv")
+
+    @property
+    def panel_sizes(self) -> pl.DataFrame:
+        """A row a layer, clusterer and size: n_per_phone, n_samples, draws, f_measure, low, high, chance."""
+        return _read(self.path / "panel_size.csv")
 
     @property
     def warnings(self) -> list[str]:

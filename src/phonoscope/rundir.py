@@ -59,6 +59,12 @@ _OWN = (
     "units.csv",
     "unit_features.csv",
     "unit_responses.csv",
+    "analogies.csv",
+    "analogies.parquet",
+    "linear.csv",
+    "linear_layers.csv",
+    "speakers.csv",
+    "panel_size.csv",
     "figures/figure[1-4]*.svg",
     "report.html",
 )

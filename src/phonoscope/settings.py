@@ -230,6 +230,31 @@ class UnitSettings(Checked):
 
 
 @dataclass(frozen=True)
+class StructureSettings(Checked):
+    """What is linear in a layer, what is speaker, and what more samples would change."""
+
+    similarity: Literal["cosine", "euclidean"] = setting(
+        "cosine", "what is nearest to b - a + c: by the angle from the centre of the phones, or by the distance"
+    )
+    permutations: int = setting(
+        999, "permutations of the phones that the analogies are tested by", low=99, high=1_000_000
+    )
+    bootstraps: int = setting(200, "draws of the bootstrap that gives intervals", low=20, high=100_000)
+    folds: int = setting(5, "parts of the cross-validation of linear maps", low=2, high=100)
+    samples: int = setting(
+        5_000, "samples that linear maps are learned from, at the most; as many of each phone", low=100, high=50_000
+    )
+    speakers: int = setting(
+        200, "speakers, those with the most samples, that the variance is parted between", low=2, high=2_000
+    )
+    smallest: int = setting(10, "samples of each phone in the smallest part of the panel that is clustered", low=2)
+    largest: int = setting(
+        10_000, "samples in the largest part of the panel that is clustered", low=10, high=10_000_000
+    )
+    draws: int = setting(3, "parts of each size that are clustered; 0: none", low=0, high=1_000)
+
+
+@dataclass(frozen=True)
 class Settings(Checked):
     """All settings of a run, one group a stage."""
 
@@ -244,6 +269,7 @@ class Settings(Checked):
     selection: SelectionSettings = field(default_factory=SelectionSettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
     units: UnitSettings = field(default_factory=UnitSettings)
+    structure: StructureSettings = field(default_factory=StructureSettings)
 
     def changed(self, changes: Mapping[str, Any], where: str = "") -> Settings:
         """Return these settings with some changed, given as ``{"stage.name": value}`` or nested as in TOML.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from markupsafe import Markup
 
 from phonoscope.phonology.spectra import filter_spectra
 from phonoscope.report.cells import cell_paths
 from phonoscope.report.svg import Chart, chart, tag, text
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
     from numpy.typing import NDArray
 
     from phonoscope.report.material import Material

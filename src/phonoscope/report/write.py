@@ -20,6 +20,7 @@ from phonoscope.report.methods import methods
 from phonoscope.report.panes import environment
 from phonoscope.report.scatter import data_block
 from phonoscope.report.score_sections import score_sections
+from phonoscope.report.structure_sections import STRUCTURE, structure_sections
 from phonoscope.report.svg import side_by_side, svg_file
 from phonoscope.report.theme import FIGURE_CSS, LIGHT
 from phonoscope.report.unit_sections import has_units, unit_sections
@@ -46,6 +47,7 @@ _SECTIONS = {
     "figure2": "3-D",
     "figure3": "Filters",
     "units": "Units",
+    **STRUCTURE,
     "training": "Recogniser",
     "panel": "Panel",
     "methods": "Methods",
@@ -56,6 +58,7 @@ NOTATIONS |= dict.fromkeys(("timit39", "timit48", "timit61"), "TIMIT")
 _TABLES = (
     "scores", "per_phone", "selection", "classes", "organisation", "filters", "formants", "training", "panel",
     "measures", "tests", "units", "unit_features", "unit_responses",
+    "analogies", "linear", "linear_layers", "speakers", "panel_size",
 )  # fmt: skip
 
 
@@ -78,11 +81,13 @@ def write_report(run: Run, *, settings: Settings | None = None) -> Path:
     settings = settings or own
     material = Material(run)
     _write_figures(material)
+    more = structure_sections(material)
     page = (
         environment()
         .get_template("report.html")
         .render(
-            **_frame(material, about),
+            **_frame(material, about, set(STRUCTURE) - set(more["structure"])),
+            **more,
             **score_sections(material),
             **measure_sections(material),
             **class_sections(material),
@@ -115,9 +120,9 @@ def _write_figures(material: Material) -> None:
         write_text(folder / f"{one.name}.svg", svg_file(one))
 
 
-def _frame(material: Material, about: Mapping[str, Any]) -> dict[str, Any]:
+def _frame(material: Material, about: Mapping[str, Any], without: set[str]) -> dict[str, Any]:
     """Return what is not a section: style, script, data, title."""
-    shown = {id_: name for id_, name in _SECTIONS.items() if _has(material, id_)}
+    shown = {id_: name for id_, name in _SECTIONS.items() if id_ not in without and _has(material, id_)}
     panel = material.panel
     utterances, speakers = list(dict.fromkeys(panel["utterance"])), list(dict.fromkeys(panel["speaker"]))
     number = {utterance: i for i, utterance in enumerate(utterances)}, {s: i for i, s in enumerate(speakers)}
