@@ -214,9 +214,9 @@ def error_bars(settings: Settings, panel: pl.DataFrame) -> str:
     return (
         f"Clusterings were run from {seeds}. Intervals ({_percent(e.confidence)}) are percentiles of "
         f"{e.replicates} bootstrap replicates of the panel a seed, moved to a mean at the seed's value: {how}, the "
-        f"same for all layers, and the clusters kept. The level of chance is the mean over {e.shuffles} shuffles of the "
-        f"phones. Differences between layers were tested on the same replicates (paired, two-sided), corrected for the "
-        f"number of pairs by the step-down maxima of Westfall and Young (1993)."
+        f"same for all layers, and the clusters kept. The level of chance is the mean over {e.shuffles} shuffles of "
+        f"the phones. Differences between layers were tested on the same replicates (paired, two-sided), corrected for "
+        f"the number of pairs by the step-down maxima of Westfall and Young (1993)."
     )
 
 
