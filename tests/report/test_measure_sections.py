@@ -91,7 +91,7 @@ def test_a_run_without_measures_has_no_such_section(run: Run) -> None:
     assert not [a for a in page.all("a") if a.attributes["href"] == "#measures"]
 
 
-def test_of_many_layers_those_that_follow_each_other_are_compared(run: Run) -> None:
+def test_of_many_layers_those_that_follow_each_other_are_compared() -> None:
     layers = [f"l{i}" for i in range(14)]
     pairs = [(a, b) for i, a in enumerate(layers) for b in layers[i + 1 :]]
     tests = pl.DataFrame(
