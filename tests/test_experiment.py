@@ -79,6 +79,10 @@ def test_every_file_of_the_design_is_there(finished: Run) -> None:
         "scores.csv",
         "sweep.parquet",
         "selection.csv",
+        "measures.csv",
+        "replicates.parquet",
+        "outcomes.parquet",
+        "tests.csv",
         "classes.json",
         "classes.csv",
         "organisation.csv",
@@ -117,16 +121,17 @@ def test_a_cell_a_row_and_its_figures_follow_from_the_clusters(finished: Run) ->
         "n_phones",
         "n_phones_found",
     ]
-    assert scores.height == 8 * 3 * 2
-    assert scores.select("layer", "reduction", "clusterer").is_unique().all()
+    assert scores.height == 8 * 3 * 2 * 2
+    assert scores.select("layer", "reduction", "clusterer", "seed").is_unique().all()
     assert set(scores["k"]) == {finished.panel["phone"].n_unique()}
     phones = finished.panel.sort("sample")["phone"].to_list()
-    keys = ["layer", "reduction", "clusterer"]
-    for (layer, reduction, clusterer), cell in finished.clusters.group_by(keys):
+    keys = ["layer", "reduction", "clusterer", "seed"]
+    for (layer, reduction, clusterer, seed), cell in finished.clusters.group_by(keys):
         row = scores.row(
             by_predicate=(pl.col("layer") == layer)
             & (pl.col("reduction") == reduction)
-            & (pl.col("clusterer") == clusterer),
+            & (pl.col("clusterer") == clusterer)
+            & (pl.col("seed") == seed),
             named=True,
         )
         measured = separability(phones, cell.sort("sample")["cluster"].to_list())

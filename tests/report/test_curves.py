@@ -9,6 +9,7 @@ import pytest
 
 from phonoscope.report.class_curves import chosen_chart, criterion_chart, organisation_chart
 from phonoscope.report.curves import Series, learning_charts, line_chart, separability_chart
+from phonoscope.report.intervals import Measured
 from svg_reading import all_of, centre, corners, number, read, texts, tips, values_of_y
 
 LAYERS = ["raw", "conv1", "D3"]
@@ -197,3 +198,36 @@ def test_the_learning_curve_shows_every_epoch() -> None:
     labels = [t for t in texts(loss, class_="small", text_anchor="middle") if t.isdigit()]
     assert 5 <= len(labels) <= 13, "every so many epochs have a label"
     assert {"training loss", "validation loss"} <= set(texts(loss))
+
+
+def test_figure_1_draws_the_intervals_and_the_level_of_chance_where_they_were_measured() -> None:
+    measures = {
+        (layer, reduction, "kmedians", "f_measure"): Measured(
+            0.2 + 0.25 * i, 0.1 + 0.25 * i, 0.25 + 0.25 * i, 0.06, 0.1
+        )
+        for i, layer in enumerate(LAYERS)
+        for reduction in ("none", "pca", "tsne")
+    }
+    root = read(separability_chart(scores_of(seeds=2), "kmedians", None, measures))
+    value = values_of_y(root)
+    (curve,) = [g for g in all_of(root, "g", data_series="pca") if all_of(g, "polyline", class_="curve")]
+    bars = [(value(number(bar, "y1")), value(number(bar, "y2"))) for bar in all_of(curve, "line")]
+    assert [low for low, _ in bars] == pytest.approx([0.1, 0.35, 0.6], abs=1e-4)
+    assert [high for _, high in bars] == pytest.approx([0.25, 0.5, 0.75], abs=1e-4)
+    (chance,) = all_of(root, "polyline", class_="chance")
+    assert [value(y) for _, y in corners(chance)] == pytest.approx([0.06] * 3, abs=1e-4)
+    assert "chance: 0.060" in tips(root)
+    assert "chance" in texts(root)
+
+
+def test_a_band_spans_from_low_to_high_and_has_the_curve_s_gaps() -> None:
+    values, low, high = [0.5, 0.6, None, 0.7], [0.4, 0.5, None, 0.6], [0.6, 0.8, None, 0.8]
+    figure = line_chart(
+        "x", list("abcd"), [Series("s", "s", values, 0, low, high, band=True)], title="t", y_range=(0, 1)
+    )
+    root = read(figure)
+    value = values_of_y(root)
+    (band,) = [one for one in all_of(root, "polygon") if one.get("fill-opacity")]
+    assert [value(y) for _, y in corners(band)] == pytest.approx([0.6, 0.8, 0.5, 0.4], abs=3e-3)
+    assert not [one for one in all_of(root, "line") if one.get("stroke-width") == "1.5"]
+    assert "s, b: 0.600 (from 0.500 to 0.800)" in tips(root)

@@ -186,7 +186,7 @@ def test_nothing_is_said_of_classes_that_are_not_there() -> None:
 # --- methods ---
 
 
-PANEL = pl.DataFrame({"phone": ["a"] * 200 + ["b"] * 200})
+PANEL = pl.DataFrame({"phone": ["a"] * 200 + ["b"] * 200, "speaker": "s"})
 TRAINING = pl.DataFrame({"frame_accuracy": [0.5, 0.733], "phone_error_rate": [0.4, 0.223]})
 ABOUT = {"corpus": "built-in", "phonoscope": "0.1.0", "python": "3.11.7", "jobs": 2, "libraries": {"numpy": "2.4"}}
 

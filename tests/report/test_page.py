@@ -72,7 +72,7 @@ def test_a_label_that_looks_like_a_script_stays_text(open_page: OpenPage, writte
 def test_every_choice_of_every_selector_shows_one_pane(open_page: OpenPage, written: Path) -> None:
     page = open_page(written)
     pickers = page.locator(".picker").all()
-    assert len(pickers) == 10
+    assert len(pickers) == 14
     for picker in pickers:
         name = picker.get_attribute("id")
         (first,) = picker.evaluate(PANES)
@@ -121,7 +121,7 @@ def test_one_phone_can_be_found_among_the_samples_of_every_layer(open_page: Open
 def test_every_legend_button_hides_and_shows_its_series_and_no_other(open_page: OpenPage, written: Path) -> None:
     page = open_page(written)
     scopes = page.locator("[data-scope]").all()
-    assert len(scopes) == 10
+    assert len(scopes) == 11
     for scope in scopes:
         buttons = scope.locator(".legend button").all()
         assert len(buttons) > 2
@@ -382,6 +382,7 @@ def test_tables_are_saved_as_the_run_has_them(open_page: OpenPage, written: Path
         names.add(name)
     assert names == {f"{name}.csv" for name in (
         "scores", "per_phone", "selection", "classes", "organisation", "filters", "formants", "training", "panel",
+        "measures", "tests", "units", "unit_features", "unit_responses",
         "analogies", "linear", "linear_layers", "speakers", "panel_size",
     )}  # fmt: skip
 

@@ -12,6 +12,7 @@ import pytest
 from made_run import FORMANTS, SMALL, TWELVE, Plan, make_run
 from page_reading import chosen_at_first, combinations_of, data_of, panes_of, read_page, svg_texts
 from phonoscope.evaluation.separability import contingency
+from phonoscope.report.intervals import by_cell
 from phonoscope.report.material import Material
 from phonoscope.report.write import write_report
 from svg_reading import all_of, parse, texts, tips
@@ -217,7 +218,9 @@ def test_the_cells_are_the_means_of_the_seeds_and_the_best_of_each_layer_is_mark
             run.scores.filter(layer=layer, clusterer=c, reduction=r)["f_measure"].to_numpy().mean() for c, r in heads
         ]
         cells = row.all("td")
-        assert [cell.text for cell in cells] == [f"{value:.3f}" for value in expected]
+        known = by_cell(run.measures)
+        brackets = [known[layer, r, c, "f_measure"].bracket for c, r in heads]
+        assert [cell.text for cell in cells] == [f"{v:.3f} {b}" for v, b in zip(expected, brackets, strict=True)]
         assert [cell.attributes["style"] for cell in cells] == [f"--v:{value:.3f}" for value in expected]
         best = [i for i, cell in enumerate(cells) if "best" in cell.attributes["class"].split()]
         assert best == np.flatnonzero(np.array(expected) == max(expected)).tolist()

@@ -139,7 +139,8 @@ def centred(values: NDArray[np.floating], replicates: NDArray[np.floating]) -> N
         On the replicates, shape (..., s, B).
     """
     given = np.asarray(replicates, np.float64)
-    return given - given.mean(axis=-1, keepdims=True) + np.asarray(values, np.float64)[..., None]
+    moved = given - given.mean(axis=-1, keepdims=True) + np.asarray(values, np.float64)[..., None]
+    return np.asarray(moved, np.float64)
 
 
 def interval(

@@ -69,7 +69,7 @@ def paired_tests(
     seeds = own[b] - own[a]
     difference = seeds.mean(axis=1)
     moved = centred(own, replicates)
-    around = (moved[b] - moved[a]).reshape(len(pairs), -1) - difference[:, None]
+    around = (moved[b] - moved[a]).reshape(len(pairs), moved[0].size) - difference[:, None]
     outside = (1 - confidence) / 2
     low, high = difference + np.quantile(around, [outside, 1 - outside], axis=1) if len(pairs) else (difference,) * 2
     p_value = (1 + (np.abs(around) >= np.abs(difference)[:, None]).sum(axis=1)) / (around.shape[1] + 1)
@@ -90,6 +90,6 @@ def _step_down(difference: NDArray[np.float64], around: NDArray[np.float64]) -> 
     order = np.argsort(t, kind="stable")  # from the least to the greatest
     largest = np.maximum.accumulate(np.abs(around[order]) / scale[order, None], axis=0)
     p = (1 + (largest >= t[order, None]).sum(axis=1)) / (around.shape[1] + 1)
-    found = np.empty_like(p)
+    found = np.empty(len(p))
     found[order] = np.maximum.accumulate(p[::-1])[::-1]
     return found

@@ -186,7 +186,8 @@ def _curve(one: Series, places: Sequence[str], x: Scale, y: Scale) -> Markup:
         said = f"{one.name}, {places[i]}: {value:.3f}"
         if low is not None and high is not None and high > low:
             if not one.band:
-                parts.append(line(x(i), y(low), x(i), y(high), stroke=colour, stroke_width=1.5))
+                at = x(i) + 2.5 * (one.look - 1)  # side by side, but each still through its sign
+                parts.append(line(at, y(low), at, y(high), stroke=colour, stroke_width=1.5))
             said += f" (from {low:.3f} to {high:.3f})"
         parts.append(tip(sign(shape, x(i), y(value), 4.2, fill=colour), said))
     return tag("g", *parts, data_series=one.key)

@@ -39,8 +39,8 @@ OF_CLUSTERS: Final = {
 OF_ACTIVATIONS: Final = {
     "linear_probe": "linear probe",
     "knn": "nearest neighbours",
-    "abx_within": "ABX within speakers",
-    "abx_across": "ABX across speakers",
+    "abx_within": "ABX error within speakers",
+    "abx_across": "ABX error across speakers",
     "silhouette": "silhouette of the phones",
 }
 _DRAWN = ("f_measure", "phone_purity", "cluster_purity", "pnmi", "v_measure", "ari", "ami", "accuracy")
@@ -81,7 +81,8 @@ def _best(found: Mapping[Cell, Measured], clusterings: Sequence[tuple[str, str]]
         c, r = clustering
         return max(one.value for key, one in found.items() if key[1:] == (r, c, "f_measure"))
 
-    return "-".join(max(clusterings, key=most))
+    best = max(clusterings, key=most)
+    return f"{best[0]}-{best[1]}"
 
 
 def _table(
@@ -127,7 +128,9 @@ def _chart(
     series = []
     for reduction in reductions:
         of = [found.get((layer, reduction, clusterer, measure)) for layer in layers]
-        values, low, high = ([one and getattr(one, end) for one in of] for end in ("value", "low", "high"))
+        values, low, high = (
+            [None if one is None else float(getattr(one, end)) for one in of] for end in ("value", "low", "high")
+        )
         look = list(REDUCTIONS).index(reduction)
         name = REDUCTIONS[reduction] if clusterer else OF_ACTIVATIONS[measure]
         series.append(Series(reduction, name, values, look, low, high, band=True))
