@@ -374,10 +374,10 @@ def test_a_figure_is_saved_as_a_picture_of_three_times_its_size(open_page: OpenP
 def test_tables_are_saved_as_the_run_has_them(open_page: OpenPage, written: Path) -> None:
     page = open_page(written)
     names = set()
-    for number in range(page.locator("[data-act=csv]").count()):
-        if number and not number % 8:  # a browser saves no more than about ten files of a page without asking
+    for place in range(page.locator("[data-act=csv]").count()):
+        if place and not place % 8:  # a browser saves no more than about ten files of a page without asking
             page = open_page(written)
-        name, content = saved(page, page.locator("[data-act=csv]").nth(number))
+        name, content = saved(page, page.locator("[data-act=csv]").nth(place))
         assert content == (written.parent / name).read_bytes()
         names.add(name)
     assert names == {f"{name}.csv" for name in (

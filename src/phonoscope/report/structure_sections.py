@@ -191,6 +191,7 @@ def _said(one: Series, i: int) -> str:
     value, low, high = one.values[i], one.low[i], one.high[i]
     if value is None:
         return "–"  # noqa: RUF001
+    value, low, high = (None if one is None else round(one, 3) + 0.0 for one in (value, low, high))  # no -0.000
     return f"{value:.3f}" + (f" ({low:.3f} … {high:.3f})" if low is not None and high is not None else "")
 
 
