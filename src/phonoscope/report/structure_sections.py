@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from phonoscope.report.material import Material
+    from phonoscope.report.svg import Chart
 
 STRUCTURE = {"arithmetic": "Arithmetic", "linear": "Linear maps", "speakers": "Speakers", "sizes": "Panel size"}
 """The sections and their names in the page's navigation."""
@@ -240,7 +241,8 @@ def _sizes(material: Material) -> dict[str, Any] | None:
     ns = table["n_per_phone"].unique().sort().to_list()
     if len(ns) < 2:  # noqa: PLR2004
         return None
-    charts, series = [], []
+    charts: list[Chart] = []
+    series: list[Series] = []
     for clusterer, name in CLUSTERERS.items():
         series = []
         for look, layer in enumerate(table["layer"].unique(maintain_order=True)):
