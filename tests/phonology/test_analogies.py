@@ -25,7 +25,7 @@ def named(found: Analogies) -> set[tuple[str, ...]]:
 
 def products_of(means: np.ndarray) -> np.ndarray:
     centred = means - means.mean(axis=0)
-    return centred @ centred.T
+    return np.asarray(centred @ centred.T)
 
 
 # --- which analogies there are ---

@@ -26,7 +26,7 @@ NAUGHTY = "<script>alert(1)</script>"
 
 # what is seen of the panes of a picker: their number, and whether each holds something
 PANES = """(picker) => [...picker.querySelectorAll('.pane')].filter((p) => p.checkVisibility())
-  .map((p) => p.querySelectorAll('svg.chart').length || p.querySelectorAll('.card, .phone').length)"""
+  .map((p) => p.querySelectorAll('svg.chart').length || p.querySelectorAll('.card, .phone, td').length)"""
 SEEN = """(scope) => Object.fromEntries([...new Set([...scope.querySelectorAll('[data-series]')]
   .map((e) => e.dataset.series))].map((name) => [name, [...scope.querySelectorAll('[data-series]')]
   .filter((e) => e.dataset.series === name).some((e) => getComputedStyle(e).display !== 'none')]))"""

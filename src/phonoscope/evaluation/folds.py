@@ -57,7 +57,7 @@ def sample_folds(index: NDArray[np.int64], n_folds: int, seed: int) -> NDArray[n
 
 
 def choose_folds(
-    index: NDArray[np.int64], groupings: Mapping[str, Sequence[Any]], n_folds: int, seed: int
+    index: NDArray[np.int64], groupings: Mapping[str, Sequence[Any] | NDArray[Any]], n_folds: int, seed: int
 ) -> tuple[str, NDArray[np.int64]]:
     """Choose folds by the first grouping after which every phone can be learned whichever fold is held out.
 

@@ -129,10 +129,12 @@ def find_analogies(ipa: Mapping[str, str]) -> Analogies:
         if len(differ) == 1:
             (name,) = differ
             first, second = sorted((one, other), key=lambda phone: features[phone].get(name, ""))
-            change = name, features[first].get(name, ""), features[second].get(name, "")
-            pairs.setdefault(change, []).append((first, second))
+            key = name, features[first].get(name, ""), features[second].get(name, "")
+            pairs.setdefault(key, []).append((first, second))
     place = {phone: i for i, phone in enumerate(ipa)}
-    quads, names_of, changes = [], [], []
+    quads: list[list[int]] = []
+    names_of: list[str] = []
+    changes: list[tuple[str, str]] = []
     for name, low, high in sorted(pairs):
         for (a, b), (c, d) in combinations(pairs[name, low, high], 2):
             square = ((a, b, c, d), (c, d, a, b)), ((b, a, d, c), (d, c, b, a))

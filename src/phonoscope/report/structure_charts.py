@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from phonoscope.report.curves import Series
 
 # a sign drawn from its corner, as in `phonoscope.report.curves.SHAPES`: thousands of elements would be a slow page
-_GLYPHS = ("m-2-2h4v4h-4z", "m-3-1h6v2h-6z", "m0-3l3 5h-6z", "m0-3l3 3-3 3-3-3z", "m0 3l3-5h-6z", "m-1-3h2v6h-2z")
+_GLYPHS = (
+    "m-2 0a2 2 0 1 0 4 0a2 2 0 1 0-4 0",
+    "m-2-2h4v4h-4z",
+    "m0-3l3 5h-6z",
+    "m0-3l3 3-3 3-3-3z",
+    "m0 3l3-5h-6z",
+    "m-2-3h4l-4 6h4z",
+)
 
 
 def share_bars(name: str, layers: Sequence[str], parts: Sequence[Series], title: str) -> Chart:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from phonoscope.report.material import Material
+    from phonoscope.report.svg import Chart
 
 STRUCTURE = {"arithmetic": "Arithmetic", "linear": "Linear maps", "speakers": "Speakers", "sizes": "Panel size"}
 """The sections and their names in the page's navigation."""
@@ -191,6 +192,7 @@ def _said(one: Series, i: int) -> str:
     value, low, high = one.values[i], one.low[i], one.high[i]
     if value is None:
         return "–"  # noqa: RUF001
+    value, low, high = (None if one is None else round(one, 3) + 0.0 for one in (value, low, high))  # no -0.000
     return f"{value:.3f}" + (f" ({low:.3f} … {high:.3f})" if low is not None and high is not None else "")
 
 
@@ -239,7 +241,8 @@ def _sizes(material: Material) -> dict[str, Any] | None:
     ns = table["n_per_phone"].unique().sort().to_list()
     if len(ns) < 2:  # noqa: PLR2004
         return None
-    charts, series = [], []
+    charts: list[Chart] = []
+    series: list[Series] = []
     for clusterer, name in CLUSTERERS.items():
         series = []
         for look, layer in enumerate(table["layer"].unique(maintain_order=True)):
