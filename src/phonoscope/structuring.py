@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from phonoscope.evaluation.folds import choose_folds
+from phonoscope.evaluation.fold_choice import choose_folds
 from phonoscope.evaluation.linear import PAIR_APART, linear_scores, told_apart
 from phonoscope.evaluation.panel_size import f_by_size, sizes
 from phonoscope.evaluation.resampling import draw_counts, mean_products, rows_by_phone

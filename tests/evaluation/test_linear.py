@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.covariance import ledoit_wolf_shrinkage
 
 import oracles_structure as oracles
-from phonoscope.evaluation.folds import choose_folds, grouped_folds, sample_folds
+from phonoscope.evaluation.fold_choice import choose_folds, grouped_folds, sample_folds
 from phonoscope.evaluation.linear import linear_scores, shrinkage, told_apart, wilson
 from phonoscope.evaluation.resampling import draw_counts, rows_by_phone
 
