@@ -25,6 +25,7 @@ KERNEL_WORDS: Final = (
 )
 _CHANNELS = ("static", "Δ", "ΔΔ")
 _WEIGHT, _POINT = 17.0, 11.0
+_SHADES = 4
 
 
 def kernel_charts(material: Material) -> dict[int, list[Chart]]:
@@ -73,10 +74,10 @@ def kernel_chart(name: str, weights: NDArray[np.floating], magnitude: NDArray[np
         parts += [
             text(x, top - 10, label, class_="soft small"),
             _ground(x, top, *box),
-            cell_paths(drawn, (x, top), (_WEIGHT, _WEIGHT)),
-            cell_paths(-drawn, (x, top), (_WEIGHT, _WEIGHT), colour="warm"),
+            cell_paths(drawn, (x, top), (_WEIGHT, _WEIGHT), shades=_SHADES),
+            cell_paths(-drawn, (x, top), (_WEIGHT, _WEIGHT), colour="warm", shades=_SHADES),
             _ground(x + box[0] + 12, top, *plane),
-            cell_paths(shades[channel].T[::-1], (x + box[0] + 12, top), (_POINT, _POINT)),
+            cell_paths(shades[channel].T[::-1], (x + box[0] + 12, top), (_POINT, _POINT), shades=_SHADES),
         ]
     return chart(name, 14 + channels * step - gap + 14, height, *parts, title=title)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from phonoscope.report.material import Material
     from phonoscope.report.svg import Chart
 
-_COLUMNS = 90
+_COLUMNS = 70
 _RESPONSES = ("major class", "manner", "place", "height")
 _FULL = 2.0  # standard deviations above a unit's mean that get the full shade
 
@@ -42,8 +42,8 @@ def unit_sections(material: Material) -> dict[str, Any]:
             "words": (
                 "A unit (a position of a filter's map, or a node of a dense layer; in the first layer, a value of the "
                 "input) singles a phone out from another if its activations are higher for it by a one-sided rank-sum "
-                f"test (alpha = {asked.alpha:g}). The number of phones that it singles a phone out from, 0 to "
-                f"{n_others}, is its phoneme selectivity index (Mesgarani et al. 2014; Nagamine et al. 2015)."
+                f"test (p < {asked.alpha:g}). The number of phones that it singles a phone out from, 0 to {n_others}, "
+                "is its phoneme selectivity index (Mesgarani et al. 2014; Nagamine et al. 2015)."
             ),
             "counts": _counts(material),
             "counts_words": (
