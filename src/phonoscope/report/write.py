@@ -22,7 +22,8 @@ from phonoscope.report.scatter import data_block
 from phonoscope.report.score_sections import score_sections
 from phonoscope.report.svg import side_by_side, svg_file
 from phonoscope.report.theme import DARK, FIGURE_CSS, LIGHT, css_variables
-from phonoscope.report.words import CLUSTERERS, CRITERIA, PAPER
+from phonoscope.report.training_words import training_facts, training_words
+from phonoscope.report.words import CLUSTERERS, CRITERIA
 from phonoscope.rundir import read_config
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def write_report(run: Run, *, settings: Settings | None = None) -> Path:
 def _write_figures(material: Material) -> None:
     """Write the paper's four figures as files."""
     parts = [
-        separability_chart(material.scores, name, PAPER if name == "spectral" else None)
+        separability_chart(material.scores, name, material.paper if name == "spectral" else None)
         for name in CLUSTERERS
         if name in material.scores["clusterer"]
     ]
@@ -168,7 +169,6 @@ def _words(material: Material, settings: Settings, about: Mapping[str, Any]) -> 
     speech = (
         f"{minutes:.1f} minutes of phones, {utterances} utterances, {speakers} speaker{'s' if speakers > 1 else ''}"
     )
-    accuracy, error = training["frame_accuracy"][-1], training["phone_error_rate"][-1]
     ks = sorted(set(material.scores["k"]))
     named = {name: CRITERIA[getattr(settings.selection, f"{name}_criterion")] for name in CLUSTERERS}
     counts = run.panel_counts
@@ -176,8 +176,7 @@ def _words(material: Material, settings: Settings, about: Mapping[str, Any]) -> 
         "facts": [
             ("speech", speech),
             ("panel", f"{panel.height} samples of {material.n_phones} phones"),
-            ("frames right", f"{accuracy:.1%}"),
-            ("phone error rate", f"{error:.1%}"),
+            *training_facts(training),
         ],
         "finding": finding(material.scores, material.classes),
         "selection_words": (
@@ -199,11 +198,8 @@ def _words(material: Material, settings: Settings, about: Mapping[str, Any]) -> 
             "of the sweep. "
             "Point at a branch to read its phones, and its natural class where it is one exactly."
         ),
-        "learning": learning_charts(training),
-        "training_words": (
-            f"{training.height} epochs; {accuracy:.1%} of the validation frames right at the end, phone error rate "
-            f"{error:.1%} (the paper: 26.7 %)."
-        ),
+        "learning": learning_charts(training) if run.trained else [],
+        "training_words": training_words(training, settings.recogniser.kind),
         "samples_words": (
             "Every sample of the panel"
             if len(material.shown_samples) == panel.height
