@@ -23,6 +23,7 @@ from phonoscope.experiment import _ipa, run
 from phonoscope.progress import Quiet
 from phonoscope.redrawing import redraw
 from phonoscope.results import Run
+from phonoscope.rundir import record
 from phonoscope.settings import Settings, read_settings
 from phonoscope.signal import extraction
 from phonoscope.signal.frames import read_frames
@@ -33,9 +34,20 @@ if TYPE_CHECKING:
     from conftest import WriteAudio, WriteGrid
 
 LAYERS = ("raw", "conv1", "mp1", "conv2", "mp2", "D1", "D2", "D3")
-WIDTHS = (1320, 10368, 3456, 3584, 1792, 1024, 1024, 1024)
+# of the paper's windows, 11 × 40, which the run over real French has; and of those of the small runs, 7 × 24
+PAPERS_WIDTHS = (1320, 10368, 3456, 3584, 1792, 1024, 1024, 1024)
+WIDTHS = (504, 3200, 960, 384, 192, 1024, 1024, 1024)
+# the criteria that compare no halvings of the panel; test_selection and the README's example have that
+FEW_CRITERIA = {
+    "selection.stability_splits": 0,
+    "selection.kmedians_criterion": "silhouette",
+    "selection.spectral_criterion": "silhouette",
+    "selection.permutations": 99,
+}
 SMALL = Settings().changed(
     {
+        "signal.n_mels": 24,
+        "signal.context": 3,
         "synth.train_minutes": 2,
         "synth.validation_minutes": 1,
         "synth.train_voices": 6,
@@ -45,15 +57,32 @@ SMALL = Settings().changed(
         "probing.minimum": 2,
         "probing.correct_only": False,
         "reduction.tsne_iterations": 250,
-        "selection.stability_splits": 0,
-        "selection.kmedians_criterion": "silhouette",
-        "selection.spectral_criterion": "silhouette",
-        "selection.permutations": 99,
+        **FEW_CRITERIA,
         "evaluation.seeds": 2,
         "evaluation.replicates": 20,
         "evaluation.shuffles": 3,
     }
 )
+
+
+class PulledPlug(Exception):  # noqa: N818 - not an error of anything
+    pass
+
+
+class Plug(Quiet):
+    """Ends a run where a stage's bar would start, or a text is said."""
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def bar(self, text: str, total: int):  # type: ignore[no-untyped-def] # noqa: ANN201
+        if text == self.stage:
+            raise PulledPlug
+        return super().bar(text, total)
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +179,7 @@ def test_panel_samples_lie_on_the_third_frame_of_validation_segments(finished: R
     assert (corpus / f"{finished.panel['utterance'][0]}.flac").exists()
 
 
-def test_activations_have_the_papers_widths(finished: Run) -> None:
+def test_activations_have_the_layers_widths(finished: Run) -> None:
     for layer, width in zip(LAYERS, WIDTHS, strict=True):
         found = finished.activations(layer)
         assert found.shape == (finished.panel.height, width)
@@ -188,16 +217,25 @@ def test_the_learning_curve_has_an_epoch_a_row(finished: Run) -> None:
     assert training["training_loss"][1] < training["training_loss"][0]
 
 
-def test_same_seed_same_scores_another_seed_others(finished: Run, corpus: Path, tmp_path: Path) -> None:
-    again = run(corpus, out=tmp_path / "again", settings=SMALL)
+def test_another_seed_gives_other_scores_and_overwritten_by_the_same_seed_the_same_to_the_byte(
+    finished: Run, corpus: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    other = run(corpus, out=out, settings=SMALL.changed({"seed": 1}))
+    assert not other.scores.equals(finished.scores)
+    assert not other.panel.equals(finished.panel)
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(RunDirectoryError, match=r"setting seed \(1\).*--overwrite"):
+        run(corpus, out=out, settings=SMALL)
+    with pytest.raises(RunDirectoryError, match="another corpus"):
+        run(tmp_path, out=out, settings=SMALL.changed({"seed": 1}))
+    again = run(corpus, out=out, settings=SMALL, overwrite=True)
+    assert (out / "notes.txt").read_text() == "mine"
     for path in sorted(finished.path.rglob("*")):
         name = str(path.relative_to(finished.path))
         if path.is_dir() or name in ("training.csv", "report.html"):  # these tell how long the training took
             continue
         assert (again.path / name).read_bytes() == (finished.path / name).read_bytes(), name
-    other = run(corpus, out=tmp_path / "other", settings=SMALL.changed({"seed": 1}))
-    assert not other.scores.equals(finished.scores)
-    assert not other.panel.equals(finished.panel)
 
 
 def test_a_finished_run_is_not_done_again(finished: Run, corpus: Path) -> None:
@@ -207,35 +245,23 @@ def test_a_finished_run_is_not_done_again(finished: Run, corpus: Path) -> None:
 
 
 def test_an_interrupted_run_goes_on_to_the_same_end(finished: Run, corpus: Path, tmp_path: Path) -> None:
-    class PulledPlug(Exception):  # noqa: N818 - not an error of anything
-        pass
-
-    class Plug(Quiet):
-        def bar(self, text: str, total: int):  # type: ignore[no-untyped-def] # noqa: ANN202
-            if text == "clustering":
-                raise PulledPlug
-            return super().bar(text, total)
-
-    with pytest.raises(PulledPlug):
-        run(corpus, out=tmp_path / "run", settings=SMALL, progress=Plug())
-    trained = (tmp_path / "run" / "model.safetensors").stat().st_mtime_ns
-    result = run(corpus, out=tmp_path / "run", settings=SMALL)
-    assert (result.path / "model.safetensors").stat().st_mtime_ns == trained
-    assert (result.path / "scores.csv").read_bytes() == (finished.path / "scores.csv").read_bytes()
-
-
-def test_other_settings_in_the_same_folder_are_refused_unless_overwritten(corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    quick = SMALL.changed({"recogniser.max_epochs": 1})
-    run(corpus, out=out, settings=quick)
-    (out / "notes.txt").write_text("mine")
-    with pytest.raises(RunDirectoryError, match=r"setting recogniser\.max_epochs \(1\).*--overwrite"):
-        run(corpus, out=out, settings=SMALL)
-    with pytest.raises(RunDirectoryError, match="another corpus"):
-        run(tmp_path, out=out, settings=quick)
-    result = run(corpus, out=out, settings=SMALL, overwrite=True)
-    assert result.training.height == 2
-    assert (out / "notes.txt").read_text() == "mine"
+    out.mkdir()
+    # ended once after the training
+    for name in ("config.toml", "corpus.parquet", "labels.csv", "model.safetensors", "training.csv"):
+        shutil.copy(finished.path / name, out)
+    trained = (out / "model.safetensors").stat().st_mtime_ns
+    # and a second time after the activations
+    with pytest.raises(PulledPlug):
+        run(corpus, out=out, settings=SMALL, progress=Plug("clustering"))
+    for name in ("panel.parquet", "activations/conv2.npy"):
+        assert (out / name).read_bytes() == (finished.path / name).read_bytes()
+    assert not (out / "scores.csv").exists()
+    probed = (out / "activations" / "conv2.npy").stat().st_mtime_ns
+    assert run(corpus, out=out, settings=SMALL).finished
+    assert (out / "model.safetensors").stat().st_mtime_ns == trained
+    assert (out / "activations" / "conv2.npy").stat().st_mtime_ns == probed
+    assert (out / "scores.csv").read_bytes() == (finished.path / "scores.csv").read_bytes()
 
 
 def test_a_run_is_replaced_only_once_the_new_one_can_start(finished: Run, corpus: Path, tmp_path: Path) -> None:
@@ -268,31 +294,21 @@ def test_a_corpus_that_changed_is_not_mixed_with_what_was_trained(finished: Run,
     assert run(speech, out=out, settings=SMALL, overwrite=True).finished
     assert (out / "model.safetensors").read_bytes() != trained
     assert (out / "embeddings" / "D3-pca.npy").read_bytes() != embedded
-    # where nothing is trained yet, nothing can be mixed
+    # where nothing is trained yet, nothing can be mixed: the training starts
     (out / "model.safetensors").unlink()
     (out / "panel.parquet").unlink()
     next(speech.rglob("*.TextGrid")).unlink()
-    assert run(speech, out=out, settings=SMALL).finished
+    with pytest.raises(PulledPlug):
+        run(speech, out=out, settings=SMALL, progress=Plug("epoch 1"))
 
 
 def test_a_result_that_was_lost_is_made_again(finished: Run, corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     shutil.copytree(finished.path, out)
-    for name in ("scores.csv", "panel.csv", "selection.csv", "classes.json", "figures/figure1.svg", "report.html"):
+    # scores.csv and its like are test_analysis's; a panel that is drawn again takes everything after it along
+    for name in ("panel.csv", "classes.json", "figures/figure1.svg", "report.html"):
         (out / name).unlink()
         run(corpus, out=out, settings=SMALL)
-        assert (out / name).read_bytes() == (finished.path / name).read_bytes()
-
-
-def test_what_comes_after_an_interrupted_run_s_training_is_the_same(
-    finished: Run, corpus: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "run"
-    out.mkdir()
-    for name in ("config.toml", "corpus.parquet", "labels.csv", "model.safetensors", "training.csv"):
-        shutil.copy(finished.path / name, out)
-    run(corpus, out=out, settings=SMALL)
-    for name in ("panel.parquet", "activations/conv2.npy", "scores.csv"):
         assert (out / name).read_bytes() == (finished.path / name).read_bytes()
 
 
@@ -343,9 +359,15 @@ def test_labels_that_were_folded_or_left_out_are_in_a_file(
 def test_no_jobs_and_too_many_clusters_are_named(corpus: Path, tmp_path: Path, finished: Run) -> None:
     with pytest.raises(SettingError, match="--jobs 0"):
         run(corpus, out=tmp_path / "run", settings=SMALL, jobs=0)
-    settings = SMALL.changed({"clustering.k": 100_000, "recogniser.max_epochs": 1})
+    out = tmp_path / "run"
+    out.mkdir()
+    many = SMALL.changed({"clustering.k": 100_000})
+    for name in ("corpus.parquet", "panel.csv", "panel.parquet"):
+        shutil.copy(finished.path / name, out)
+    shutil.copytree(finished.path / "activations", out / "activations")
+    record(out, many, str(corpus), 1)
     with pytest.raises(SettingError, match=rf"clustering\.k = 100000: .*{finished.panel.height} samples"):
-        run(corpus, out=tmp_path / "run", settings=settings)
+        run(corpus, out=out, settings=many)
 
 
 def test_features_of_a_large_corpus_lie_in_a_file_while_it_runs_and_are_found_again(
@@ -362,18 +384,15 @@ def test_features_of_a_large_corpus_lie_in_a_file_while_it_runs_and_are_found_ag
         with pytest.raises(KeyboardInterrupt):
             run(corpus, out=out, settings=SMALL)
     assert sorted(path.name for path in (out / "features").iterdir()) == ["index.npz", "static.f32"]
-    said: list[str] = []
-
-    class Listener(Quiet):
-        def say(self, text: str) -> None:
-            said.append(text)
-
+    plug = Plug("clustering")
     with monkeypatch.context() as patch:
         patch.setattr(extraction, "recording_features", lambda *_: pytest.fail("audio was read twice"))
-        result = run(corpus, out=out, settings=SMALL, progress=Listener())
-    assert f"features: as {out / 'features'} holds them" in said
+        with pytest.raises(PulledPlug):
+            run(corpus, out=out, settings=SMALL, progress=plug)
+    assert f"features: as {out / 'features'} holds them" in plug.said
     assert not (out / "features").exists()
-    # the numbers are those of features in memory
+    # the numbers are those of features in memory, and so all that is made of them
+    result = Run(out)
     assert result.training.drop("seconds").equals(finished.training.drop("seconds"))
     assert result.panel.equals(finished.panel)
     for layer in ("raw", "D3"):
@@ -382,7 +401,9 @@ def test_features_of_a_large_corpus_lie_in_a_file_while_it_runs_and_are_found_ag
 
 def test_the_mean_over_the_segment_is_a_setting(corpus: Path, tmp_path: Path) -> None:
     settings = SMALL.changed({"probing.frame": "mean", "recogniser.max_epochs": 1, "probing.correct_only": True})
-    result = run(corpus, out=tmp_path / "run", settings=settings)
+    with pytest.raises(PulledPlug):  # what comes after the panel's activations is the same for all frames
+        run(corpus, out=tmp_path / "run", settings=settings, progress=Plug("clustering"))
+    result = Run(tmp_path / "run")
     middle = (result.panel["start"] + result.panel["end"]) / 2
     assert (result.panel["time"] - middle).abs().to_numpy().max() < 0.0101
 
@@ -393,6 +414,7 @@ def test_real_french_goes_through(french_prompts: Path, tmp_path: Path, capsys: 
         "probing.n_per_phone": 10,
         "probing.minimum": 5,
         "reduction.tsne_iterations": 250,
+        **FEW_CRITERIA,
     }
     given = [f"--{name}={value}" for name, value in changes.items()]
     assert main(["run", str(french_prompts), "--out", str(tmp_path / "run"), "--quiet", *given]) == 0
@@ -406,6 +428,7 @@ def test_real_french_goes_through(french_prompts: Path, tmp_path: Path, capsys: 
     assert counts.filter(phone="H")["segments"].to_list() == [0], "the aligner did not use it"
     assert counts.filter(phone="a")["used"].to_list() == [10]
     assert result.training["frame_accuracy"][0] > 0.3
+    assert [result.activations(layer).shape[1] for layer in LAYERS] == list(PAPERS_WIDTHS)
     best = result.scores.group_by("layer").agg(pl.col("f_measure").max())
     by_layer = dict(best.iter_rows())
     assert by_layer["D3"] > by_layer["raw"]

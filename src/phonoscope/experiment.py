@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ from phonoscope.phones.symbols import read_symbol
 from phonoscope.probing.activations import write_activations
 from phonoscope.probing.panel import Panel, check_enough, draw_panel
 from phonoscope.progress import Progress, Quiet
-from phonoscope.recogniser.cnn import PaperCNN, build_cnn
+from phonoscope.recogniser.building import build_recogniser
 from phonoscope.recogniser.inference import predict
 from phonoscope.recogniser.training import train, training_table
 from phonoscope.report.write import write_report
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from phonoscope.recogniser.network import Recogniser
 
 BUILT_IN = "built-in"
 _FEATURES = "features"  # a large corpus's; they go when the panel's activations are there
@@ -186,7 +188,11 @@ class _Stages:
         def predictor(rows: NDArray[np.int64]) -> NDArray[np.float32]:
             return predict(model, frames, rows, self.settings.recogniser.outputs)
 
-        panel = draw_panel(frames, corpus, self.settings.probing, self.settings.seed, predictor)
+        probing = self.settings.probing
+        if self.settings.recogniser.kind == "untrained":
+            probing = replace(probing, correct_only=False)  # what it gives is no judgement
+            self.progress.say("the network is not trained: samples are taken whether it classifies them right or not")
+        panel = draw_panel(frames, corpus, probing, self.settings.seed, predictor)
         warnings = [*corpus.warnings, *self._say_panel(panel)]
         write_activations(model, frames, panel, self.out / "activations", progress=self.progress)
         warnings += self._measure_formants(corpus, panel)
@@ -196,15 +202,17 @@ class _Stages:
         write_frame(counts.select("phone", "ipa", pl.exclude("phone", "ipa")), self.out / "panel.csv")
         write_frame(panel.samples, self.out / "panel.parquet")
 
-    def _recogniser(self, frames: FrameTable, corpus: Corpus) -> PaperCNN:
+    def _recogniser(self, frames: FrameTable, corpus: Corpus) -> Recogniser:
         path = self.out / "model.safetensors"
-        config = self.settings.recogniser
         if path.exists():
-            model = build_cnn(len(corpus.phones), self.settings.signal, config.dropout, self.settings.seed)
+            model = build_recogniser(len(corpus.phones), self.settings)
             model.load_state_dict(load_file(path))
             return model.eval()
-        model, history = train(frames, corpus, self.settings, progress=self.progress)
-        write_frame(training_table(history), self.out / "training.csv")
+        if self.settings.recogniser.kind == "untrained":
+            model = build_recogniser(len(corpus.phones), self.settings).eval()
+        else:
+            model, history = train(frames, corpus, self.settings, progress=self.progress)
+            write_frame(training_table(history), self.out / "training.csv")
         with written_whole([path]) as (temporary,):
             state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
             temporary.write_bytes(save(state, metadata={"phones": " ".join(corpus.phones)}))

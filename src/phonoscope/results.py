@@ -102,8 +102,14 @@ class Run:
 
     @property
     def training(self) -> pl.DataFrame:
-        """The learning curve, a row an epoch."""
-        return _read(self.path / "training.csv")
+        """The learning curve, a row an epoch; no row where nothing was trained."""
+        path = self.path / "training.csv"
+        return _read(path) if path.exists() else pl.DataFrame()
+
+    @property
+    def trained(self) -> bool:
+        """Whether the network was trained in this run."""
+        return self.training.height > 0
 
     @property
     def selection(self) -> pl.DataFrame:

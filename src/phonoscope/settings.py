@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+_MOST_LAYERS, _MOST_UNITS = 30, 65_536
+
 
 @dataclass(frozen=True)
 class CorpusSettings(Checked):
@@ -98,6 +100,13 @@ class SignalSettings(Checked):
 class RecogniserSettings(Checked):
     """The phone recogniser and its training."""
 
+    kind: Literal["cnn", "dnn", "untrained"] = setting(
+        "cnn",
+        "the network; cnn: the paper's; dnn: fully connected layers, as in Nagamine et al. 2015; untrained: the "
+        "paper's with its start weights, never trained, the control",
+    )
+    hidden: str = setting("1024,1024,1024,1024,1024", "units of each hidden layer of the dnn, from the input on")
+    activation: Literal["relu", "sigmoid"] = setting("relu", "hidden units of the dnn")
     outputs: Literal["softmax", "sigmoid"] = setting(
         "softmax", "output units; sigmoid is the paper's, normalised to sum to one before the cross-entropy"
     )
@@ -112,6 +121,23 @@ class RecogniserSettings(Checked):
         "auto", "arithmetic of the training; auto: bfloat16 where the processor has instructions for it"
     )
     lm_scale: float = setting(1.0, "weight of the phone bigram in decoding", low=0, high=100)
+
+    def __post_init__(self) -> None:
+        """Raise `SettingError` for what no setting may be, and for hidden layers that are no list of numbers."""
+        super().__post_init__()
+        parts = [part.strip() for part in self.hidden.split(",")]
+        fits = [part.isascii() and part.isdecimal() and 1 <= int(part) <= _MOST_UNITS for part in parts]
+        if not all(fits) or len(parts) > _MOST_LAYERS:
+            msg = (
+                f"recogniser.hidden = {self.hidden!r}: it has to be 1 to {_MOST_LAYERS} whole numbers from 1 to "
+                f"{_MOST_UNITS} with commas between them, such as 1024,1024"
+            )
+            raise SettingError(msg)
+
+    @property
+    def hidden_sizes(self) -> tuple[int, ...]:
+        """Units of each hidden layer of the dnn."""
+        return tuple(int(part) for part in self.hidden.split(","))
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import oracles
 from phonoscope.probing import activations
 from phonoscope.probing.activations import layer_shapes, write_activations
 from phonoscope.probing.panel import draw_panel
-from phonoscope.recogniser.cnn import LAYERS, PaperCNN, build_cnn
-from phonoscope.settings import ProbingSettings, SignalSettings
+from phonoscope.recogniser.cnn import LAYERS, PaperCNN
+from phonoscope.settings import ProbingSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ def frames_and_panels(make_frames: MakeFrames) -> tuple[FrameTable, dict[str, Pa
 
 @pytest.fixture(scope="module")
 def model() -> PaperCNN:
-    return build_cnn(3, SignalSettings(n_mels=22, context=2), 0.5, 0)
+    return PaperCNN(3, n_frames=5, n_mels=22)
 
 
 def by_hand(model: PaperCNN, frames: FrameTable, row: int) -> dict[str, NDArray[np.float32]]:
@@ -97,9 +97,9 @@ def test_a_network_in_another_order_of_memory_gives_the_same(
     frames_and_panels: tuple[FrameTable, dict[str, Panel]], tmp_path: Path
 ) -> None:
     frames, panels = frames_and_panels
-    plain = build_cnn(3, SignalSettings(n_mels=22, context=2), 0.5, 0)
+    plain = PaperCNN(3, n_frames=5, n_mels=22)
     write_activations(plain, frames, panels["third"], tmp_path / "plain")
-    trained: Any = build_cnn(3, SignalSettings(n_mels=22, context=2), 0.5, 0)
+    trained: Any = PaperCNN(3, n_frames=5, n_mels=22)
     write_activations(trained.to(memory_format=torch.channels_last), frames, panels["third"], tmp_path / "last")
     for name in LAYERS:
         np.testing.assert_allclose(

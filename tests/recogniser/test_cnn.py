@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,10 @@ import torch
 from torch import nn
 
 import oracles
-from phonoscope.recogniser.cnn import LAYERS, Dropout, PaperCNN, build_cnn, log_posteriors
-from phonoscope.settings import SignalSettings
+from phonoscope.recogniser.building import build_recogniser
+from phonoscope.recogniser.cnn import LAYERS, PaperCNN
+from phonoscope.recogniser.network import Dropout, Recogniser, log_posteriors
+from phonoscope.settings import Settings, SignalSettings
 
 
 def windows(n: int = 2, seed: int = 0) -> torch.Tensor:
@@ -18,11 +21,11 @@ def windows(n: int = 2, seed: int = 0) -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def model() -> PaperCNN:
-    return build_cnn(33, SignalSettings(), 0.5, 0)
+def model() -> Recogniser:
+    return build_recogniser(33, Settings())
 
 
-def test_layers_have_the_paper_s_shapes(model: PaperCNN) -> None:
+def test_layers_have_the_paper_s_shapes(model: Recogniser) -> None:
     with torch.inference_mode():
         shapes = {name: tuple(found.shape) for name, found in model.layers(windows(4)).items()}
     assert shapes == {
@@ -41,7 +44,7 @@ def test_layers_have_the_paper_s_shapes(model: PaperCNN) -> None:
     assert widths == [1_320, 10_368, 3_456, 3_584, 1_792, 1_024, 1_024, 1_024]
 
 
-def test_there_are_as_many_parameters_as_the_shapes_ask_for(model: PaperCNN) -> None:
+def test_there_are_as_many_parameters_as_the_shapes_ask_for(model: Recogniser) -> None:
     convolutions = 32 * (3 * 3 * 5 + 1) + 64 * (32 * 3 * 5 + 1)
     dense = 1024 * (1792 + 1) + 2 * 1024 * (1024 + 1) + 33 * (1024 + 1)
     assert sum(p.numel() for p in model.parameters()) == convolutions + dense == 4_001_313
@@ -49,11 +52,11 @@ def test_there_are_as_many_parameters_as_the_shapes_ask_for(model: PaperCNN) -> 
 
 @pytest.mark.parametrize(("context", "n_mels"), [(2, 22), (5, 40), (7, 64)])
 def test_other_windows_fit_too(context: int, n_mels: int) -> None:
-    model = build_cnn(5, SignalSettings(context=context, n_mels=n_mels), 0.5, 0)
+    model = build_recogniser(5, Settings(signal=SignalSettings(context=context, n_mels=n_mels)))
     assert model(torch.zeros(2, 3, 2 * context + 1, n_mels)).shape == (2, 5)
 
 
-def test_weights_start_in_glorot_s_interval_and_biases_at_zero(model: PaperCNN) -> None:
+def test_weights_start_in_glorot_s_interval_and_biases_at_zero(model: Recogniser) -> None:
     # fan in and fan out count the places of a kernel
     fans = {
         "conv1": (3 * 15, 32 * 15),
@@ -75,7 +78,7 @@ def test_weights_start_in_glorot_s_interval_and_biases_at_zero(model: PaperCNN) 
 
 
 def test_every_layer_equals_the_loops() -> None:
-    model = build_cnn(7, SignalSettings(), 0.5, 3).eval()
+    model = build_recogniser(7, Settings(seed=3)).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim == 1:  # biases of zero would hide where they are added
@@ -94,7 +97,7 @@ def test_every_layer_equals_the_loops() -> None:
     np.testing.assert_allclose(logits[0], expected["output"], atol=1e-4)
 
 
-def test_layers_are_those_of_the_forward_pass_and_without_dropout(model: PaperCNN) -> None:
+def test_layers_are_those_of_the_forward_pass_and_without_dropout(model: Recogniser) -> None:
     with torch.inference_mode():
         model.eval()
         silent = model(windows())
@@ -150,7 +153,7 @@ def test_masks_follow_torch_s_seed() -> None:
 
 
 def test_dropout_is_on_the_dense_layers_only() -> None:
-    model = build_cnn(4, SignalSettings(), 0.5, 0).train()
+    model = PaperCNN(4).train()
     seen: list[tuple[int, ...]] = []
     model.dropout.register_forward_hook(lambda _module, inputs, _output: seen.append(tuple(inputs[0].shape)))
     model(windows(2))
@@ -180,7 +183,8 @@ def test_a_seed_gives_the_same_weights_and_leaves_torch_alone() -> None:
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    nets = [build_cnn(3, SignalSettings(n_mels=22, context=2), 0.5, seed) for seed in (1, 1, 2)]
+    small = Settings(signal=SignalSettings(n_mels=22, context=2))
+    nets = [build_recogniser(3, replace(small, seed=seed)) for seed in (1, 1, 2)]
     assert torch.equal(torch.rand(3), expected)
     states = [net.state_dict() for net in nets]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])

@@ -8,14 +8,15 @@ import torch
 
 import oracles
 from phonoscope.recogniser import inference
-from phonoscope.recogniser.cnn import PaperCNN, build_cnn
+from phonoscope.recogniser.building import build_recogniser
 from phonoscope.recogniser.inference import network_input, predict, resolve_precision
-from phonoscope.settings import SignalSettings
+from phonoscope.settings import Settings, SignalSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from conftest import MakeFrames, Spoken
+    from phonoscope.recogniser.network import Recogniser
     from phonoscope.signal.frames import FrameTable
 
 SPOKEN: tuple[Spoken, ...] = (
@@ -30,8 +31,8 @@ def frames(make_frames: MakeFrames) -> FrameTable:
 
 
 @pytest.fixture(scope="module")
-def model() -> PaperCNN:
-    return build_cnn(3, SignalSettings(n_mels=22, context=2), 0.5, 1)
+def model() -> Recogniser:
+    return build_recogniser(3, Settings(seed=1, signal=SignalSettings(n_mels=22, context=2)))
 
 
 def by_hand(frames: FrameTable, row: int) -> NDArray[np.float64]:
@@ -60,7 +61,7 @@ def test_windows_equal_hand_gathered_ones(frames: FrameTable) -> None:
 
 
 @pytest.mark.parametrize("outputs", ["softmax", "sigmoid"])
-def test_predict_equals_the_loops(frames: FrameTable, model: PaperCNN, outputs: str) -> None:
+def test_predict_equals_the_loops(frames: FrameTable, model: Recogniser, outputs: str) -> None:
     rows = all_rows(frames)[[0, 12, 13, 26, 5, 5]]
     found = predict(model, frames, rows, outputs)
     assert found.dtype == np.float32
@@ -71,7 +72,7 @@ def test_predict_equals_the_loops(frames: FrameTable, model: PaperCNN, outputs: 
         np.testing.assert_allclose(np.exp(log_posterior), scores / scores.sum(), atol=1e-5)
 
 
-def test_predict_in_bfloat16_is_close(frames: FrameTable, model: PaperCNN) -> None:
+def test_predict_in_bfloat16_is_close(frames: FrameTable, model: Recogniser) -> None:
     rows = all_rows(frames)
     exact = predict(model, frames, rows, "softmax")
     rough = predict(model, frames, rows, "softmax", dtype=torch.bfloat16)
@@ -83,7 +84,7 @@ def test_predict_in_bfloat16_is_close(frames: FrameTable, model: PaperCNN) -> No
 
 @pytest.mark.parametrize("batch", [1, 4, 26, 27, 100])
 def test_batches_leave_no_seam(
-    frames: FrameTable, model: PaperCNN, batch: int, monkeypatch: pytest.MonkeyPatch
+    frames: FrameTable, model: Recogniser, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = all_rows(frames)
     expected = predict(model, frames, rows, "softmax")
@@ -95,7 +96,7 @@ def test_batches_leave_no_seam(
 @pytest.mark.parametrize("training", [True, False])
 def test_predict_does_without_dropout_and_leaves_the_mode(
     frames: FrameTable,
-    model: PaperCNN,
+    model: Recogniser,
     training: bool,  # noqa: FBT001
 ) -> None:
     model.train(training)

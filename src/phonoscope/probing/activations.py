@@ -11,7 +11,6 @@ import torch
 
 from phonoscope.files import write_text, written_whole
 from phonoscope.progress import Quiet
-from phonoscope.recogniser.cnn import LAYERS
 from phonoscope.recogniser.inference import network_input
 
 if TYPE_CHECKING:
@@ -19,21 +18,22 @@ if TYPE_CHECKING:
 
     from phonoscope.probing.panel import Panel
     from phonoscope.progress import Progress
-    from phonoscope.recogniser.cnn import PaperCNN
+    from phonoscope.recogniser.network import Recogniser
     from phonoscope.signal.frames import FrameTable
 
 _BATCH = 512
 
 
-def layer_shapes(model: PaperCNN, frames: FrameTable) -> dict[str, tuple[int, ...]]:
+def layer_shapes(model: Recogniser, frames: FrameTable) -> dict[str, tuple[int, ...]]:
     """Return the shape of one sample's activations at each layer, as maps × time × frequency or units."""
     window = torch.zeros(1, 3, 2 * frames.context + 1, frames.n_mels)
     with torch.inference_mode():
-        return {name: tuple(found.shape[1:]) for name, found in model.layers(window).items() if name in LAYERS}
+        found = model.layers(window)
+    return {name: tuple(found[name].shape[1:]) for name in model.layer_names}
 
 
 def write_activations(
-    model: PaperCNN,
+    model: Recogniser,
     frames: FrameTable,
     panel: Panel,
     folder: Path,

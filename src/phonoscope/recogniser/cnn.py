@@ -3,47 +3,16 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from phonoscope.settings import SignalSettings
+from phonoscope.recogniser.network import Dropout, Recogniser, start_weights
 
 LAYERS = ("raw", "conv1", "mp1", "conv2", "mp2", "D1", "D2", "D3")
 
 
-class Dropout(nn.Module):
-    """Dropout whose mask is drawn by NumPy, seeded from torch's generator.
-
-    The same as `torch.nn.Dropout` in distribution, but for the probability, which is rounded to 1/65536: torch draws
-    its mask on one core at a quarter of the time of a whole training step, NumPy's 16-bit draws cost a tenth of that.
-    """
-
-    def __init__(self, probability: float) -> None:
-        super().__init__()
-        self.threshold = round(probability * 65_536)
-        self._draws: np.random.Generator | None = None
-
-    def seed(self, seed: int) -> None:
-        """Start the sequence of masks anew."""
-        self._draws = np.random.Generator(np.random.SFC64(seed))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Silence units in training, and raise the rest so that the expectation stays."""
-        if not self.training or self.threshold == 0:
-            return x
-        if self._draws is None:
-            self.seed(int(torch.randint(2**31, ()).item()))
-        assert self._draws is not None  # noqa: S101 - for the type checker
-        kept = self._draws.integers(0, 65_536, size=x.shape, dtype=np.uint16) >= self.threshold
-        scale = 65_536 / (65_536 - self.threshold)
-        return x * (torch.from_numpy(kept).to(x.dtype) * scale)
-
-
-class PaperCNN(nn.Module):
+class PaperCNN(Recogniser):
     """Two convolutions with pooling over frequency, three dense layers, one output a phone.
 
     ========  ============================  ==================
@@ -70,6 +39,8 @@ class PaperCNN(nn.Module):
         Share of dense units that is silenced in training.
     """
 
+    layer_names = LAYERS
+
     def __init__(self, n_phones: int, *, n_frames: int = 11, n_mels: int = 40, dropout: float = 0.5) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 32, (3, 5))
@@ -80,10 +51,7 @@ class PaperCNN(nn.Module):
         self.D1, self.D2, self.D3 = (nn.Linear(*sizes) for sizes in pairwise((flat, 1024, 1024, 1024)))
         self.output = nn.Linear(1024, n_phones)
         self.dropout = Dropout(dropout)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                nn.init.constant_(cast("Tensor", module.bias), 0.0)
+        start_weights(self.modules())
 
     def forward(self, windows: Tensor) -> Tensor:
         """Return the activations before the output function, shape (n, n_phones), for windows (n, 3, time, mel)."""
@@ -118,27 +86,3 @@ class PaperCNN(nn.Module):
             found[name] = x
         found["output"] = self.output(x)
         return found
-
-
-def build_cnn(n_phones: int, signal: SignalSettings, dropout: float, seed: int) -> PaperCNN:
-    """Make a network with weights drawn from `seed`, leaving torch's own random state as it was.
-
-    Its weights lie in the channels_last order of memory, the quicker one; a network that is read from a file gets it
-    too, as sums in another order differ in their last bits.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = PaperCNN(n_phones, n_frames=2 * signal.context + 1, n_mels=signal.n_mels, dropout=dropout)
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
-
-
-def log_posteriors(logits: Tensor, outputs: str) -> Tensor:
-    """Turn output activations into log probabilities of the phones, shape (n, n_phones).
-
-    ``softmax`` is the usual. ``sigmoid`` are the paper's output units: taken literally, categorical cross-entropy on
-    them has the trivial optimum of every unit at 1, so they are normalised to sum to one.
-    """
-    if outputs == "softmax":
-        return torch.log_softmax(logits, dim=1)
-    log_sigmoid = nn.functional.logsigmoid(logits)
-    return log_sigmoid - torch.logsumexp(log_sigmoid, dim=1, keepdim=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from phonoscope.recogniser.cnn import log_posteriors
+from phonoscope.recogniser.network import log_posteriors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from phonoscope.recogniser.cnn import PaperCNN
+    from phonoscope.recogniser.network import Recogniser
     from phonoscope.signal.frames import FrameTable
 
 BATCH = 1024
@@ -36,7 +36,7 @@ def resolve_precision(precision: str) -> torch.dtype:
 
 
 def predict(
-    model: PaperCNN,
+    model: Recogniser,
     frames: FrameTable,
     rows: NDArray[np.int64],
     outputs: str,

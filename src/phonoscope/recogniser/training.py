@@ -12,9 +12,10 @@ import torch
 
 from phonoscope.errors import CorpusError
 from phonoscope.progress import Quiet
-from phonoscope.recogniser.cnn import PaperCNN, build_cnn, log_posteriors
+from phonoscope.recogniser.building import build_recogniser
 from phonoscope.recogniser.decoding import estimate_bigram, phone_error_rate
 from phonoscope.recogniser.inference import network_input, predict, resolve_precision
+from phonoscope.recogniser.network import log_posteriors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from phonoscope.corpus.types import Corpus
     from phonoscope.progress import Progress
     from phonoscope.recogniser.decoding import PhoneBigram
+    from phonoscope.recogniser.network import Recogniser
     from phonoscope.settings import Settings
     from phonoscope.signal.frames import FrameTable
 
@@ -122,8 +124,8 @@ def should_stop(losses: list[float], min_decrease: float, patience: int) -> bool
 
 def train(
     frames: FrameTable, corpus: Corpus, settings: Settings, *, progress: Progress | None = None
-) -> tuple[PaperCNN, list[Epoch]]:
-    """Train the paper's CNN on the training part, one window a frame that belongs to a phone.
+) -> tuple[Recogniser, list[Epoch]]:
+    """Train the network that the settings ask for on the training part, one window a frame that belongs to a phone.
 
     Returns
     -------
@@ -138,7 +140,7 @@ def train(
     config = settings.recogniser
     validation = prepare_validation(frames, corpus, config.lm_scale)
     dtype = resolve_precision(config.precision)
-    model = build_cnn(len(corpus.phones), settings.signal, config.dropout, settings.seed)
+    model = build_recogniser(len(corpus.phones), settings)
     optimiser = torch.optim.SGD(
         model.parameters(),
         lr=config.learning_rate,

@@ -19,6 +19,7 @@ from phonoscope.phonology.hierarchy import cooccurrence, cooccurrence_distances,
 from phonoscope.reduction.pca import pca
 from phonoscope.reduction.tsne import TSNE
 from phonoscope.report.scatter import Look
+from phonoscope.report.words import PAPER
 from phonoscope.rundir import read_config
 from phonoscope.signal.formants import formant_table
 
@@ -242,6 +243,12 @@ class Material:
             frozenset(np.asarray(table.phones)[members].tolist()): class_name(terms, table, members)
             for terms, members in zip(found.terms, found.members, strict=True)
         }
+
+    @cached_property
+    def paper(self) -> Mapping[str, float]:
+        """F that the paper states, by layer, for its own network, trained; of others nothing."""
+        settings, _ = read_config(self.run.path)
+        return PAPER if settings.recogniser.kind == "cnn" else {}
 
     @property
     def map_layer(self) -> str | None:

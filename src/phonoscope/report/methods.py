@@ -75,7 +75,8 @@ def methods(
     """
     p = settings.probing
     n_phones, n = panel["phone"].n_unique(), panel.height
-    correct = "classified correctly by the network" if p.correct_only else "whether classified correctly or not"
+    by_network = p.correct_only and settings.recogniser.kind != "untrained"
+    correct = "classified correctly by the network" if by_network else "whether classified correctly or not"
     libraries = ", ".join(f"{name} {version}" for name, version in sorted(about.get("libraries", {}).items()))
     panel_words = (
         f"The panel has {n} validation samples of {n_phones} phones, at most {p.n_per_phone} and at least {p.minimum} "
@@ -141,16 +142,43 @@ def _signal(settings: Settings) -> str:
 
 def _recogniser(settings: Settings, training: pl.DataFrame) -> str:
     r = settings.recogniser
+    if r.kind == "untrained":
+        return (
+            f"The network is {_network(settings)}. It was not trained: its weights are those that it starts from, and "
+            f"what its layers tell apart comes of the input and of the network's build alone."
+        )
     return (
-        f"The recogniser is the convolutional network of Pellegrini and Mouysset (2016): two convolution layers (32 "
-        f"and 64 filters of 3 × 5) with max-pooling over frequency (3 and 2), three dense layers of 1,024 rectified "
-        f"units with dropout {r.dropout:g}, and {r.outputs} outputs, initialised by Glorot's method and trained by "
+        f"The recogniser is {_network(settings)} and trained by "
         f"gradient descent with Nesterov momentum (learning rate {r.learning_rate:g}, momentum {r.momentum:g}, batches "
         f"of {r.batch_size}, {_PRECISIONS[r.precision]}) for {training.height} epochs, stopping when the validation "
         f"loss did not fall by {r.min_decrease:g} in {r.patience} epochs or after {r.max_epochs}; validation frame "
         f"accuracy "
         f"{training['frame_accuracy'][-1]:.3f}, phone error rate {training['phone_error_rate'][-1]:.3f} (Viterbi "
         f"decoding with a phone bigram, weight {r.lm_scale:g})."
+    )
+
+
+def _network(settings: Settings) -> str:
+    """Describe the network up to how its weights start."""
+    r = settings.recogniser
+    dropout = "" if r.kind == "untrained" else f" with dropout {r.dropout:g}"
+    if r.kind == "dnn":
+        sizes = r.hidden_sizes
+        units = f"{sizes[0]:,}" if len(set(sizes)) == 1 else ", ".join(f"{size:,}" for size in sizes)
+        layers = "one fully connected layer" if len(sizes) == 1 else f"{len(sizes)} fully connected layers"
+        unit, glorot = (
+            ("rectified", "Glorot's method")
+            if r.activation == "relu"
+            else ("sigmoid", "Glorot's method, four times as wide as for linear units")
+        )
+        return (
+            f"a fully connected network as in Nagamine, Seltzer and Mesgarani (2015): {layers} of {units} "
+            f"{unit} units{dropout}, and {r.outputs} outputs, initialised by {glorot}"
+        )
+    return (
+        f"the convolutional network of Pellegrini and Mouysset (2016): two convolution layers (32 "
+        f"and 64 filters of 3 × 5) with max-pooling over frequency (3 and 2), three dense layers of 1,024 rectified "
+        f"units{dropout}, and {r.outputs} outputs, initialised by Glorot's method"
     )
 
 

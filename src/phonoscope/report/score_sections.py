@@ -13,7 +13,7 @@ from phonoscope.report.heat import heat_legend, phone_heat
 from phonoscope.report.intervals import by_cell
 from phonoscope.report.panes import Axis, Picker, figure, on_page, picker
 from phonoscope.report.tables import scores_to_latex
-from phonoscope.report.words import CLUSTERERS, PAPER, REDUCTIONS
+from phonoscope.report.words import CLUSTERERS, REDUCTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,14 +29,17 @@ def score_sections(material: Material) -> dict[str, Any]:
     reductions = [name for name in REDUCTIONS if name in scores["reduction"]]
     layers = material.layers
     measures = by_cell(material.measures)
-    charts = [separability_chart(scores, name, PAPER if name == "spectral" else None, measures) for name in clusterers]
+    charts = [
+        separability_chart(scores, name, material.paper if name == "spectral" else None, measures)
+        for name in clusterers
+    ]
     legend = [
         {"key": name, "name": REDUCTIONS[name], "mark": on_page(curve_mark(list(REDUCTIONS).index(name)))}
         for name in reductions
     ]
     if measures:
         legend.append({"key": "chance", "name": "chance", "mark": on_page(chance_mark())})
-    if "spectral" in clusterers:
+    if "spectral" in clusterers and material.paper:
         legend.append({"key": "paper", "name": "the paper", "mark": on_page(paper_mark())})
     heads, rows = _cells(scores, layers, clusterers, reductions, measures)
     return {
@@ -50,6 +53,7 @@ def score_sections(material: Material) -> dict[str, Any]:
         "per_phone": _per_phone(material, clusterers, reductions),
         "shades_f": heat_legend("F of 0", "1"),
         "matrices": _matrices(material, clusterers, reductions),
+        "paper": material.paper,
         "paper_size": material.n_phones == 33,  # noqa: PLR2004 - the paper's number of phones
     }
 

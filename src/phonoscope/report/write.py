@@ -23,8 +23,9 @@ from phonoscope.report.score_sections import score_sections
 from phonoscope.report.structure_sections import STRUCTURE, structure_sections
 from phonoscope.report.svg import side_by_side, svg_file
 from phonoscope.report.theme import FIGURE_CSS, LIGHT
+from phonoscope.report.training_words import training_facts, training_words
 from phonoscope.report.unit_sections import has_units, unit_sections
-from phonoscope.report.words import CLUSTERERS, CRITERIA, PAPER, short_corpus
+from phonoscope.report.words import CLUSTERERS, CRITERIA, short_corpus
 from phonoscope.rundir import read_config
 
 if TYPE_CHECKING:
@@ -104,7 +105,9 @@ def write_report(run: Run, *, settings: Settings | None = None) -> Path:
 def _write_figures(material: Material) -> None:
     """Write the paper's four figures as files."""
     parts = [
-        separability_chart(material.scores, name, PAPER if name == "spectral" else None, by_cell(material.measures))
+        separability_chart(
+            material.scores, name, material.paper if name == "spectral" else None, by_cell(material.measures)
+        )
         for name in CLUSTERERS
         if name in material.scores["clusterer"]
     ]
@@ -176,7 +179,6 @@ def _words(material: Material, settings: Settings, about: Mapping[str, Any]) -> 
     speech = (
         f"{minutes:.1f} minutes of phones, {utterances} utterances, {speakers} speaker{'s' if speakers > 1 else ''}"
     )
-    accuracy, error = training["frame_accuracy"][-1], training["phone_error_rate"][-1]
     ks = sorted(set(material.scores["k"]))
     named = {name: CRITERIA[getattr(settings.selection, f"{name}_criterion")] for name in CLUSTERERS}
     counts = run.panel_counts
@@ -184,8 +186,7 @@ def _words(material: Material, settings: Settings, about: Mapping[str, Any]) -> 
         "facts": [
             ("speech", speech),
             ("panel", f"{panel.height} samples of {material.n_phones} phones"),
-            ("frames right", f"{accuracy:.1%}"),
-            ("phone error rate", f"{error:.1%}"),
+            *training_facts(training),
         ],
         "finding": finding(material.scores, material.classes, material.measures),
         "selection_words": (
@@ -207,11 +208,8 @@ def _words(material: Material, settings: Settings, about: Mapping[str, Any]) -> 
             "of the sweep. "
             "Point at a branch to read its phones, and its natural class where it is one exactly."
         ),
-        "learning": learning_charts(training),
-        "training_words": (
-            f"{training.height} epochs; {accuracy:.1%} of the validation frames right at the end, phone error rate "
-            f"{error:.1%} (the paper: 26.7 %)."
-        ),
+        "learning": learning_charts(training) if run.trained else [],
+        "training_words": training_words(training, settings.recogniser.kind),
         "samples_words": (
             "Every sample of the panel"
             if len(material.shown_samples) == panel.height
