@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from phonoscope.errors import PhonoscopeError
     from phonoscope.evaluation.separability import Separability, separability
     from phonoscope.experiment import run
+    from phonoscope.model_run import probe
+    from phonoscope.models.adapter import Adapter
     from phonoscope.phonology.natural import NaturalClass, natural_class
     from phonoscope.redrawing import redraw
     from phonoscope.reduction.pca import pca
@@ -35,6 +37,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "TSNE",
+    "Adapter",
     "Checkup",
     "Corpus",
     "KMedians",
@@ -54,6 +57,7 @@ __all__ = [
     "cut_samples",
     "natural_class",
     "pca",
+    "probe",
     "read_corpus",
     "redraw",
     "run",
@@ -64,6 +68,7 @@ __all__ = [
 # `phonoscope --help` nor the processes that make the built-in corpus need them.
 _HOMES = {
     "TSNE": "reduction.tsne",
+    "Adapter": "models.adapter",
     "Checkup": "checkup",
     "Corpus": "corpus.types",
     "KMedians": "clustering.kmedians",
@@ -82,6 +87,7 @@ _HOMES = {
     "cut_samples": "cutting",
     "natural_class": "phonology.natural",
     "pca": "reduction.pca",
+    "probe": "model_run",
     "read_corpus": "corpus.reading",
     "redraw": "redrawing",
     "run": "experiment",

@@ -227,6 +227,10 @@ class Material:
             for terms, members in zip(found.terms, found.members, strict=True)
         }
 
+    def has_section(self, name: str) -> bool:
+        """Tell whether the run has what a section of the page shows."""
+        return {"figure3": self.map_layer is not None, "training": self.run.trained}.get(name, True)
+
     @property
     def map_layer(self) -> str | None:
         """The layer whose filters are shown."""

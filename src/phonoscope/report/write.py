@@ -17,6 +17,7 @@ from phonoscope.report.figure_sections import cloud_charts, figure_sections, fil
 from phonoscope.report.finding import finding
 from phonoscope.report.material import Material
 from phonoscope.report.methods import methods
+from phonoscope.report.model_words import model_facts, training_words
 from phonoscope.report.panes import environment
 from phonoscope.report.scatter import data_block
 from phonoscope.report.score_sections import score_sections
@@ -114,7 +115,7 @@ def _frame(material: Material, about: Mapping[str, Any]) -> dict[str, Any]:
     page = files("phonoscope.report") / "page"
     script = (page / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    shown = {id_: name for id_, name in _SECTIONS.items() if id_ != "figure3" or material.map_layer}
+    shown = {id_: name for id_, name in _SECTIONS.items() if material.has_section(id_)}
     panel = material.panel
     utterances, speakers = list(dict.fromkeys(panel["utterance"])), list(dict.fromkeys(panel["speaker"]))
     number = {utterance: i for i, utterance in enumerate(utterances)}, {s: i for i, s in enumerate(speakers)}
@@ -161,14 +162,13 @@ def _short(corpus: str) -> str:
 def _words(material: Material, settings: Settings, about: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts, the texts and the small tables."""
     run, panel = material.run, material.panel
-    training = run.training
+    training = run.training if run.trained else None
     segments = pl.read_parquet(run.path / "corpus.parquet")
     speakers, utterances = segments["speaker"].n_unique(), segments["utterance"].n_unique()
     minutes = float((segments["end"] - segments["start"]).sum()) / 60
     speech = (
         f"{minutes:.1f} minutes of phones, {utterances} utterances, {speakers} speaker{'s' if speakers > 1 else ''}"
     )
-    accuracy, error = training["frame_accuracy"][-1], training["phone_error_rate"][-1]
     ks = sorted(set(material.scores["k"]))
     named = {name: CRITERIA[getattr(settings.selection, f"{name}_criterion")] for name in CLUSTERERS}
     counts = run.panel_counts
@@ -176,8 +176,7 @@ def _words(material: Material, settings: Settings, about: Mapping[str, Any]) -> 
         "facts": [
             ("speech", speech),
             ("panel", f"{panel.height} samples of {material.n_phones} phones"),
-            ("frames right", f"{accuracy:.1%}"),
-            ("phone error rate", f"{error:.1%}"),
+            *model_facts(training, about),
         ],
         "finding": finding(material.scores, material.classes),
         "selection_words": (
@@ -199,11 +198,8 @@ def _words(material: Material, settings: Settings, about: Mapping[str, Any]) -> 
             "of the sweep. "
             "Point at a branch to read its phones, and its natural class where it is one exactly."
         ),
-        "learning": learning_charts(training),
-        "training_words": (
-            f"{training.height} epochs; {accuracy:.1%} of the validation frames right at the end, phone error rate "
-            f"{error:.1%} (the paper: 26.7 %)."
-        ),
+        "learning": [] if training is None else learning_charts(training),
+        "training_words": training_words(training),
         "samples_words": (
             "Every sample of the panel"
             if len(material.shown_samples) == panel.height
@@ -224,6 +220,6 @@ def _words(material: Material, settings: Settings, about: Mapping[str, Any]) -> 
             for phone, there, correct, used in counts.select("phone", "segments", "correct", "used").iter_rows()
         ],
         "warnings": run.warnings,
-        "methods": methods(settings, about, speech, panel=panel, training=training, ks=ks),
+        "methods": methods(settings, about, speech, panel=panel, training=training, ks=ks, times=run.times),
         "settings": [(name, str(value)) for name, value in settings.flat()],
     }
