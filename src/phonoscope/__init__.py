@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from phonoscope.errors import PhonoscopeError
     from phonoscope.evaluation.separability import Separability, separability
     from phonoscope.experiment import run
+    from phonoscope.model_run import probe
+    from phonoscope.models.adapter import Adapter
     from phonoscope.phonology.natural import NaturalClass, natural_class
     from phonoscope.redrawing import redraw
     from phonoscope.reduction.pca import pca
@@ -37,6 +39,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "TSNE",
+    "Adapter",
     "Checkup",
     "Comparison",
     "Corpus",
@@ -58,6 +61,7 @@ __all__ = [
     "cut_samples",
     "natural_class",
     "pca",
+    "probe",
     "read_corpus",
     "redraw",
     "run",
@@ -68,6 +72,7 @@ __all__ = [
 # `phonoscope --help` nor the processes that make the built-in corpus need them.
 _HOMES = {
     "TSNE": "reduction.tsne",
+    "Adapter": "models.adapter",
     "Checkup": "checkup",
     "Comparison": "compared",
     "Corpus": "corpus.types",
@@ -88,6 +93,7 @@ _HOMES = {
     "cut_samples": "cutting",
     "natural_class": "phonology.natural",
     "pca": "reduction.pca",
+    "probe": "model_run",
     "read_corpus": "corpus.reading",
     "redraw": "redrawing",
     "run": "experiment",

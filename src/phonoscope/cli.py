@@ -21,6 +21,8 @@ from phonoscope.settings import PRESETS, Settings, read_settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from phonoscope.results import Run
+
 _SETTINGS = Group(
     "Settings", help="The default is in brackets. A file for --config holds them under [stage].", sort_key=9
 )
@@ -66,7 +68,9 @@ def _options(stages: Sequence[str] | None = None) -> type:
 RunOptions: Any = _options()
 SynthOptions: Any = _options(("synth",))
 CheckOptions: Any = _options(("seed", "corpus", "signal", "probing"))
+ProbeOptions: Any = _options(("seed", "corpus", "signal", "probing", "probe", "reduction", "clustering", "selection"))
 _NONE_GIVEN, _NO_SYNTH_GIVEN, _NO_CHECK_GIVEN = RunOptions(), SynthOptions(), CheckOptions()
+_NO_PROBE_GIVEN = ProbeOptions()
 
 app = App(
     name="phonoscope",
@@ -127,10 +131,16 @@ def run(
     """
     settings = _settings(options, preset, config)
     from phonoscope.experiment import run as run_experiment  # noqa: PLC0415 - torch takes seconds to import
-    from phonoscope.report.tables import panel_to_table, scores_to_table  # noqa: PLC0415
 
     progress = progress_for(sys.stderr, quiet=quiet)
-    result = run_experiment(corpus, out=out, settings=settings, overwrite=overwrite, jobs=jobs, progress=progress)
+    _print_results(
+        run_experiment(corpus, out=out, settings=settings, overwrite=overwrite, jobs=jobs, progress=progress)
+    )
+
+
+def _print_results(result: Run) -> None:
+    from phonoscope.report.tables import panel_to_table, scores_to_table  # noqa: PLC0415 - keeps --help quick
+
     console = Console(highlight=False)
     counts = panel_to_table(result.panel_counts)
     if counts is not None:
@@ -142,6 +152,48 @@ def run(
         sep="\n",
         soft_wrap=True,
         markup=False,
+    )
+
+
+@app.command
+def probe(
+    model: str,
+    corpus: Path,
+    /,
+    *,
+    out: Path,
+    config: Path | None = None,
+    jobs: int | None = None,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+    options: Annotated[ProbeOptions, Parameter(name="*")] = _NO_PROBE_GIVEN,
+) -> None:
+    """Show which phones each layer of a model separates that phonoscope did not train.
+
+    Parameters
+    ----------
+    model
+        package.module:factory of a torch.nn.Module with its phonoscope.Adapter, a Hugging Face speech model by folder
+        or name, a run's folder or its model.safetensors, or a folder of activations, a file an utterance.
+    corpus
+        Folder of audio with its alignments, or a file of alignments.
+    out
+        Folder for the results; one that holds an interrupted run of the same model is gone on with.
+    config
+        TOML file of settings, such as the config.toml of a run.
+    jobs
+        Threads and processes [all cores].
+    overwrite
+        Replace another run in the folder.
+    quiet
+        Print the results and warnings only.
+    """
+    settings = _settings(options, None, config)
+    from phonoscope.model_run import probe as probe_model  # noqa: PLC0415 - torch takes seconds to import
+
+    progress = progress_for(sys.stderr, quiet=quiet)
+    _print_results(
+        probe_model(model, corpus, out=out, settings=settings, overwrite=overwrite, jobs=jobs, progress=progress)
     )
 
 

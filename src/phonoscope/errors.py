@@ -188,6 +188,10 @@ class PanelError(PhonoscopeError):
     """The recogniser and the corpus do not give enough samples of enough phones."""
 
 
+class ModelError(PhonoscopeError):
+    """A model can not be loaded, or its layers can not be probed."""
+
+
 class SampleError(PhonoscopeError):
     """A sample of a run's panel can not be cut out."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,11 +42,12 @@ from phonoscope.structuring import structure
 from phonoscope.unit_analysis import analyse_units, forget_units
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from phonoscope.corpus.types import Split
     from phonoscope.recogniser.network import Recogniser
 
 BUILT_IN = "built-in"
@@ -87,7 +89,7 @@ def run(
     progress = progress or Quiet()
     jobs = resolve_jobs(jobs)
     result = Run(Path(out))
-    name = _name(corpus)
+    name = corpus_name(corpus)
     continued = claim(result.path, settings, name, overwrite=overwrite)
     if continued and result.finished:
         progress.say(f"{result.path}: this run is finished; these are its results")
@@ -95,11 +97,12 @@ def run(
     if continued:
         progress.say(f"{result.path}: going on from what is there")
     with limited_threads(jobs):
-        _Stages(result.path, settings, jobs, progress, continued, overwrite).run(corpus, name)
+        Stages(result.path, settings, jobs, progress, continued, overwrite).run(corpus, name)
     return result
 
 
-def _name(corpus: Corpus | Path | str | None) -> str:
+def corpus_name(corpus: Corpus | Path | str | None) -> str:
+    """Return what `config.toml` calls a corpus: its path, or the name of one that was given from Python."""
     if corpus is None:
         return BUILT_IN
     return corpus.name if isinstance(corpus, Corpus) else str(Path(corpus).resolve())
@@ -118,7 +121,7 @@ def _has_formants(sign: str) -> bool:
 
 
 @dataclass(frozen=True)
-class _Stages:
+class Stages:
     """The stages of one run; each is skipped if its files are there, as files are written whole or not at all."""
 
     out: Path
@@ -127,21 +130,24 @@ class _Stages:
     progress: Progress
     continued: bool
     overwrite: bool
+    about: Mapping[str, str | int] | None = None  # of a model that is probed
+    split: Split | None = "validation"  # the part that the panel is drawn from; None: all
 
     def run(self, source: Corpus | Path | str | None, name: str) -> None:
+        """Walk through the stages."""
         result = Run(self.out)
         # the last file of the stages that need the corpus
         if not (self.continued and (self.out / "panel.parquet").exists() and (self.out / "panel.csv").exists()):
             corpus = self._corpus(source)
             if not self.continued:  # now that the new run can start, one with other settings may go
                 clear(self.out)
-                record(self.out, self.settings, name, self.jobs)
+                record(self.out, self.settings, name, self.jobs, self.about)
             self._keep_corpus(corpus)
             forget(result)
             forget_appraisal(result)
             forget_units(result)
             forget_structure(result)
-            self._probe(corpus)
+            self.probe(corpus)
         forget_features(self.out / _FEATURES)
         analyse(result, self.settings, self.progress)
         appraise(result, self.settings, self.progress)
@@ -162,7 +168,7 @@ class _Stages:
             self.progress.say(line)
         for warning in corpus.warnings:
             self.progress.warn(warning)
-        check_enough(corpus, self.settings.probing)
+        check_enough(corpus, self.settings.probing, self.split)
         return corpus
 
     def _keep_corpus(self, corpus: Corpus) -> None:
@@ -180,9 +186,14 @@ class _Stages:
         about = {"name": corpus.notation, "note": corpus.note}
         write_text(self.out / "notation.json", json.dumps(about, ensure_ascii=False, indent=1) + "\n")
 
-    def _probe(self, corpus: Corpus) -> None:
+    def frames(self, corpus: Corpus) -> FrameTable:
+        """Compute the frames of a corpus."""
         signal = self.settings.signal
-        frames = read_frames(corpus, signal, jobs=self.jobs, progress=self.progress, folder=self.out / _FEATURES)
+        return read_frames(corpus, signal, jobs=self.jobs, progress=self.progress, folder=self.out / _FEATURES)
+
+    def probe(self, corpus: Corpus) -> None:
+        """Make the panel and its activations."""
+        frames = self.frames(corpus)
         model = self._recogniser(frames, corpus)
 
         def predictor(rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -193,8 +204,13 @@ class _Stages:
             probing = replace(probing, correct_only=False)  # what it gives is no judgement
             self.progress.say("the network is not trained: samples are taken whether it classifies them right or not")
         panel = draw_panel(frames, corpus, probing, self.settings.seed, predictor)
+        write = partial(write_activations, model, frames, panel, self.out / "activations", progress=self.progress)
+        self.keep_panel(corpus, panel, write)
+
+    def keep_panel(self, corpus: Corpus, panel: Panel, write: Callable[[], None]) -> None:
+        """Write the panel's tables, and by `write` its activations."""
         warnings = [*corpus.warnings, *self._say_panel(panel)]
-        write_activations(model, frames, panel, self.out / "activations", progress=self.progress)
+        write()
         warnings += self._measure_formants(corpus, panel)
         write_text(self.out / "warnings.txt", "".join(f"{' '.join(warning.split())}\n" for warning in warnings))
         ipa = _ipa(corpus)

@@ -112,6 +112,12 @@ class Run:
         return self.training.height > 0
 
     @property
+    def times(self) -> dict[str, dict[str, float]]:
+        """Of a model that was probed, each layer's `hop` and `offset`: frame i is centred at offset + i hop seconds."""
+        path = self.path / "activations" / "times.json"
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+    @property
     def selection(self) -> pl.DataFrame:
         """A row a layer, reduction, clusterer, criterion and k: value, chosen (for one k), at_edge."""
         return _read(self.path / "selection.csv")
@@ -258,6 +264,8 @@ class Run:
     @property
     def map_layer(self) -> str | None:
         """The first layer after the input whose units are maps over time and frequency; None if there is none."""
+        if "raw" not in self.shapes:  # another's network: what the axes of its layers are is not known
+            return None
         maps = [layer for layer, shape in self.shapes.items() if len(shape) == 3]  # noqa: PLR2004 - axes of a map
         return maps[1] if len(maps) > 1 else None
 

@@ -17,6 +17,7 @@ from phonoscope.files import write_text
 from phonoscope.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 _CONFIG = "config.toml"
@@ -38,6 +39,7 @@ _OWN = (
     "panel.csv",
     "activations/*.npy",
     "activations/layers.json",
+    "activations/times.json",
     "embeddings/*.npy",
     "embeddings/*.json",
     "clusters.parquet",
@@ -80,10 +82,13 @@ _LIBRARIES = (
     "soundfile",
     "soxr",
     "praat-parselmouth",
+    "transformers",
 )
 
 
-def claim(out: Path, settings: Settings, corpus: str, *, overwrite: bool) -> bool:
+def claim(
+    out: Path, settings: Settings, corpus: str, *, overwrite: bool, about: Mapping[str, str | int] | None = None
+) -> bool:
     """Make the run directory and see that it can be used; `record` then marks it as this run's.
 
     Parameters
@@ -92,6 +97,8 @@ def claim(out: Path, settings: Settings, corpus: str, *, overwrite: bool) -> boo
         The directory; made if it is not there.
     settings, corpus
         What is to be run; a run with the same two goes on from what is there.
+    about
+        What tells the model that is probed from others; None for a run that trains its own.
     overwrite
         Take a run with others for granted; `clear` removes it once the new one can start.
 
@@ -116,7 +123,7 @@ def claim(out: Path, settings: Settings, corpus: str, *, overwrite: bool) -> boo
         msg = f"{out}: the folder can not be made, read or written ({error.strerror}); name another with --out"
         raise RunDirectoryError(msg) from None
     if _CONFIG in names:
-        different = _difference(out / _CONFIG, settings, corpus)
+        different = _difference(out / _CONFIG, settings, corpus, about or {})
         if not different:
             return True
         if not overwrite:
@@ -128,9 +135,12 @@ def claim(out: Path, settings: Settings, corpus: str, *, overwrite: bool) -> boo
     return False
 
 
-def record(out: Path, settings: Settings, corpus: str, jobs: int) -> None:
-    """Write `config.toml`: all settings, and under ``[run]`` the corpus, threads, versions and the machine."""
-    write_text(out / _CONFIG, tomli_w.dumps({**_nested(settings), "run": {"jobs": jobs, **_circumstances(corpus)}}))
+def record(out: Path, settings: Settings, corpus: str, jobs: int, about: Mapping[str, str | int] | None = None) -> None:
+    """Write `config.toml`: all settings, and under ``[run]`` the corpus, model, threads, versions and the machine."""
+    write_text(
+        out / _CONFIG,
+        tomli_w.dumps({**_nested(settings), "run": {"jobs": jobs, **(about or {}), **_circumstances(corpus)}}),
+    )
 
 
 def read_config(out: Path) -> tuple[Settings, dict[str, Any]]:
@@ -154,7 +164,7 @@ def read_config(out: Path) -> tuple[Settings, dict[str, Any]]:
         raise RunDirectoryError(msg) from None
 
 
-def _difference(config: Path, settings: Settings, corpus: str) -> str | None:
+def _difference(config: Path, settings: Settings, corpus: str, model: Mapping[str, str | int]) -> str | None:
     """Name the first thing in which a run differs from what is asked for now."""
     try:
         there, about = read_config(config.parent)
@@ -162,6 +172,10 @@ def _difference(config: Path, settings: Settings, corpus: str) -> str | None:
         return f"format ({config.name} can not be read)"
     if about.get("corpus") != corpus:
         return f"corpus ({about.get('corpus')})"
+    if about.get("model") != model.get("model"):
+        return f"model ({about.get('model', 'a recogniser of its own')})"
+    if about.get("weights") != model.get("weights"):
+        return f"state of the model {about.get('model')}"
     if about.get("phonoscope") != __version__:
         return f"version of phonoscope ({about.get('phonoscope')})"
     for (name, old), (_, new) in zip(there.flat(), settings.flat(), strict=True):

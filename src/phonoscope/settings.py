@@ -153,6 +153,27 @@ class ProbingSettings(Checked):
 
 
 @dataclass(frozen=True)
+class ProbeSettings(Checked):
+    """Models that phonoscope did not train: `phonoscope probe`."""
+
+    layers: str = setting(
+        "",
+        "layers to probe, names or patterns with * separated by commas, or all; empty: those of the model's adapter, "
+        "or all innermost ones",
+    )
+    pool: Literal["none", "mean"] = setting(
+        "none", "mean: of a frame with several axes only the first (the maps) is kept, the others are averaged"
+    )
+    frame_rate: float = setting(
+        0.0, "frames a second of stored activations, or of a network without an adapter", low=0, high=1_000_000
+    )
+    offset: float = setting(
+        -1.0, "seconds at which their frame 0 is centred; -1: half a frame, 0.5 / frame_rate", low=-1, high=100
+    )
+    sample_rate: int = setting(0, "audio that a network without an adapter wants, Hz", low=0, high=1_000_000)
+
+
+@dataclass(frozen=True)
 class ReductionSettings(Checked):
     """PCA and t-SNE."""
 
@@ -290,6 +311,7 @@ class Settings(Checked):
     signal: SignalSettings = field(default_factory=SignalSettings)
     recogniser: RecogniserSettings = field(default_factory=RecogniserSettings)
     probing: ProbingSettings = field(default_factory=ProbingSettings)
+    probe: ProbeSettings = field(default_factory=ProbeSettings)
     reduction: ReductionSettings = field(default_factory=ReductionSettings)
     clustering: ClusteringSettings = field(default_factory=ClusteringSettings)
     selection: SelectionSettings = field(default_factory=SelectionSettings)

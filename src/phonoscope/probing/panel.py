@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from phonoscope.corpus.types import Corpus
+    from phonoscope.corpus.types import Corpus, Split
     from phonoscope.settings import ProbingSettings
     from phonoscope.signal.frames import FrameTable
 
@@ -64,26 +64,33 @@ class Panel:
         return tuple(self.counts.filter(pl.col("in_panel") & (pl.col("used") < most))["phone"])
 
 
-def check_enough(corpus: Corpus, settings: ProbingSettings) -> None:
-    """See before any training that at least two phones can reach the least number of samples.
+def check_enough(corpus: Corpus, settings: ProbingSettings, split: Split | None = "validation") -> None:
+    """See before any training that at least two phones of a part (None: of all) can reach the least number of samples.
 
     Raises
     ------
     PanelError
-        The validation part has too few segments for that, however good the recogniser.
+        The part has too few segments for that, however good the recogniser.
     """
-    found = corpus.phone_counts("validation")
+    found = corpus.phone_counts(split)
     counts = pl.DataFrame({"phone": corpus.phones, "segments": [found[phone] for phone in corpus.phones]})
     if counts.filter(pl.col("segments") >= _least(settings)).height < _FEWEST_PHONES:
-        raise _too_few(counts, "segments", settings)
+        raise _too_few(counts, "segments", settings, split)
 
 
 def _least(settings: ProbingSettings) -> int:
     return min(settings.minimum, settings.n_per_phone)
 
 
-def draw_panel(frames: FrameTable, corpus: Corpus, settings: ProbingSettings, seed: int, predictor: Predictor) -> Panel:
-    """Draw for each phone `n_per_phone` validation samples, without replacement.
+def draw_panel(
+    frames: FrameTable,
+    corpus: Corpus,
+    settings: ProbingSettings,
+    seed: int,
+    predictor: Predictor | None = None,
+    split: Split | None = "validation",
+) -> Panel:
+    """Draw for each phone `n_per_phone` samples of the validation part, without replacement.
 
     A segment is a candidate if it has the frame asked for: ``third`` its third one, ``middle`` the one in the middle
     of its frames, ``mean`` any at all. With ``correct_only`` the model has to give the phone the highest probability
@@ -98,7 +105,9 @@ def draw_panel(frames: FrameTable, corpus: Corpus, settings: ProbingSettings, se
     seed
         Of the draw; a phone's draw does not depend on the other phones.
     predictor
-        Gives the model's log probabilities of rows of the frame table.
+        Gives the model's log probabilities of rows of the frame table; `correct_only` needs it.
+    split
+        The part of the corpus; None: all of it.
 
     Raises
     ------
@@ -106,13 +115,15 @@ def draw_panel(frames: FrameTable, corpus: Corpus, settings: ProbingSettings, se
         Fewer than two phones have enough samples; the message names the richest ones.
     """
     table = frames.segments
-    validation = np.array([u.split == "validation" for u in corpus.utterances], dtype=bool)[table.utterance]
+    wanted = np.array([split in (None, u.split) for u in corpus.utterances], dtype=bool)[table.utterance]
     length = table.last - table.first
     needed = 3 if settings.frame == "third" else 1
-    candidates = np.flatnonzero(validation & (length >= needed))
+    candidates = np.flatnonzero(wanted & (length >= needed))
     first, last = _rows_of(settings.frame, table.first[candidates], table.last[candidates])
     rows, owner = _ranges(first, last)
-    correct = _correct(predictor(rows), owner, table.phone[candidates]) if settings.correct_only else None
+    correct = None
+    if settings.correct_only and predictor is not None:
+        correct = _correct(predictor(rows), owner, table.phone[candidates])
 
     chosen: list[NDArray[np.int64]] = []
     counts = []
@@ -139,7 +150,7 @@ def draw_panel(frames: FrameTable, corpus: Corpus, settings: ProbingSettings, se
     )
     phones = tuple(counts_frame.filter("in_panel")["phone"])
     if len(phones) < _FEWEST_PHONES:
-        raise _too_few(counts_frame, "correct" if settings.correct_only else "segments", settings)
+        raise _too_few(counts_frame, "segments" if correct is None else "correct", settings, split)
     order = np.concatenate(chosen)
     rows, owner = _ranges(first[order], last[order])
     return Panel(
@@ -201,12 +212,12 @@ def _describe(
     )
 
 
-def _too_few(counts: pl.DataFrame, column: str, settings: ProbingSettings) -> PanelError:
+def _too_few(counts: pl.DataFrame, column: str, settings: ProbingSettings, split: Split | None) -> PanelError:
     richest = counts.sort(column, descending=True, maintain_order=True).head(5)
     listed = ", ".join(f"/{phone}/ {n}" for phone, n in zip(richest["phone"], richest[column], strict=True))
     kind = "correctly classified samples" if column == "correct" else "segments"
     way_out = " or --probing.correct_only false" if column == "correct" else ""
     return PanelError(
-        f"too few phones have {_least(settings)} {kind} in the validation part (the most: {listed}); "
-        f"give more speech, a larger --corpus.validation, a smaller --probing.minimum{way_out}"
+        f"too few phones have {_least(settings)} {kind} in the {split + ' part' if split else 'corpus'} (the most: "
+        f"{listed}); give more speech{', a larger --corpus.validation' if split else ''}, a smaller --probing.minimum{way_out}"
     )

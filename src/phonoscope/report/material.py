@@ -247,8 +247,8 @@ class Material:
     @cached_property
     def paper(self) -> Mapping[str, float]:
         """F that the paper states, by layer, for its own network, trained; of others nothing."""
-        settings, _ = read_config(self.run.path)
-        return PAPER if settings.recogniser.kind == "cnn" else {}
+        settings, about = read_config(self.run.path)
+        return PAPER if settings.recogniser.kind == "cnn" and "model" not in about else {}
 
     @property
     def map_layer(self) -> str | None:

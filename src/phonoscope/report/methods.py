@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from phonoscope.clustering.lloyd import ALL_SETTLE, UNSETTLED
 from phonoscope.evaluation.bootstrap import FEWEST_SPEAKERS, draws_speakers
+from phonoscope.report.model_words import probed_words
 from phonoscope.report.words import CRITERIA, REDUCTIONS
 
 if TYPE_CHECKING:
@@ -53,8 +54,9 @@ def methods(
     corpus: str,
     *,
     panel: pl.DataFrame,
-    training: pl.DataFrame,
+    training: pl.DataFrame | None,
     ks: list[int],
+    times: Mapping[str, Mapping[str, float]] | None = None,
 ) -> str:
     """Write the paragraph.
 
@@ -69,9 +71,11 @@ def methods(
     panel
         The panel's samples.
     training
-        The learning curve.
+        The learning curve; None where a model was probed that was there.
     ks
         Numbers of clusters of the grid.
+    times
+        Each layer's hop and offset, of a model that was probed.
     """
     p = settings.probing
     n_phones, n = panel["phone"].n_unique(), panel.height
@@ -90,8 +94,7 @@ def methods(
         [
             f"The corpus has {corpus}.",
             _synthesis(settings) if about.get("corpus") == "built-in" else _reading(settings),
-            _signal(settings),
-            _recogniser(settings, training),
+            *_model(settings, about, training, times or {}),
             panel_words,
             _clustering(settings, n, ks),
             error_bars(settings, panel),
@@ -138,6 +141,15 @@ def _signal(settings: Settings) -> str:
         f"windows every {s.hop_ms:g} ms) with first and second differences, {_NORMALISED[s.normalise]}, were taken in "
         f"windows of {2 * s.context + 1} frames."
     )
+
+
+def _model(
+    settings: Settings, about: Mapping[str, Any], training: pl.DataFrame, times: Mapping[str, Mapping[str, float]]
+) -> list[str]:
+    if "model" not in about:
+        return [_signal(settings), _recogniser(settings, training)]
+    # a recogniser of phonoscope's own has no times, as it reads the same features
+    return ([] if times else [_signal(settings)]) + [probed_words(settings, about, times)]
 
 
 def _recogniser(settings: Settings, training: pl.DataFrame) -> str:

@@ -17,6 +17,7 @@ from phonoscope.report.intervals import by_cell
 from phonoscope.report.material import Material
 from phonoscope.report.measure_sections import measure_sections
 from phonoscope.report.methods import methods
+from phonoscope.report.model_words import short_model
 from phonoscope.report.panes import environment
 from phonoscope.report.scatter import data_block
 from phonoscope.report.score_sections import score_sections
@@ -125,6 +126,8 @@ def _write_figures(material: Material) -> None:
 
 def _frame(material: Material, about: Mapping[str, Any], without: set[str]) -> dict[str, Any]:
     """Return what is not a section: style, script, data, title."""
+    if "model" in about:  # nothing was trained here
+        without = without | {"training"}
     shown = {id_: name for id_, name in _SECTIONS.items() if id_ not in without and _has(material, id_)}
     panel = material.panel
     utterances, speakers = list(dict.fromkeys(panel["utterance"])), list(dict.fromkeys(panel["speaker"]))
@@ -172,7 +175,7 @@ def _has(material: Material, section: str) -> bool:
 def _words(material: Material, settings: Settings, about: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts, the texts and the small tables."""
     run, panel = material.run, material.panel
-    training = run.training
+    training = run.training if run.trained else None
     segments = pl.read_parquet(run.path / "corpus.parquet")
     speakers, utterances = segments["speaker"].n_unique(), segments["utterance"].n_unique()
     minutes = float((segments["end"] - segments["start"]).sum()) / 60
@@ -186,7 +189,7 @@ def _words(material: Material, settings: Settings, about: Mapping[str, Any]) -> 
         "facts": [
             ("speech", speech),
             ("panel", f"{panel.height} samples of {material.n_phones} phones"),
-            *training_facts(training),
+            *([("model", short_model(about))] if "model" in about else training_facts(training)),
         ],
         "finding": finding(material.scores, material.classes, material.measures),
         "selection_words": (
@@ -209,7 +212,7 @@ def _words(material: Material, settings: Settings, about: Mapping[str, Any]) -> 
             "Point at a branch to read its phones, and its natural class where it is one exactly."
         ),
         "learning": learning_charts(training) if run.trained else [],
-        "training_words": training_words(training, settings.recogniser.kind),
+        "training_words": "" if "model" in about else training_words(training, settings.recogniser.kind),
         "samples_words": (
             "Every sample of the panel"
             if len(material.shown_samples) == panel.height
@@ -230,6 +233,6 @@ def _words(material: Material, settings: Settings, about: Mapping[str, Any]) -> 
             for phone, there, correct, used in counts.select("phone", "segments", "correct", "used").iter_rows()
         ],
         "warnings": run.warnings,
-        "methods": methods(settings, about, speech, panel=panel, training=training, ks=ks),
+        "methods": methods(settings, about, speech, panel=panel, training=training, ks=ks, times=run.times),
         "settings": [(name, str(value)) for name, value in settings.flat()],
     }

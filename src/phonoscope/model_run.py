@@ -1,0 +1,169 @@
+"""The analysis of a network that phonoscope did not train for it: its panel, its activations, and all that follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from phonoscope.errors import ModelError
+from phonoscope.experiment import Stages, corpus_name
+from phonoscope.jobs import limited_threads, resolve_jobs
+from phonoscope.models.collecting import collect
+from phonoscope.models.own_models import OwnModel, load_own
+from phonoscope.models.resolving import own_folder, resolve
+from phonoscope.probing.activations import write_activations
+from phonoscope.probing.panel import draw_panel
+from phonoscope.progress import Progress, Quiet
+from phonoscope.recogniser.inference import predict
+from phonoscope.results import Run
+from phonoscope.rundir import claim
+from phonoscope.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from phonoscope.corpus.types import Corpus
+    from phonoscope.models.adapter import Adapter
+    from phonoscope.models.source import Source
+    from phonoscope.models.times import Layer
+
+
+def probe(
+    model: Adapter | nn.Module | Path | str,
+    corpus: Corpus | Path | str | None = None,
+    *,
+    out: Path | str,
+    settings: Settings | None = None,
+    overwrite: bool = False,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Push a corpus's panel through a network, and do with its layers what `run` does with its own.
+
+    The panel of a network from elsewhere is drawn from all of the corpus, whether the network would know the phones or
+    not: `probing.correct_only` does not count. That of a recogniser of phonoscope's own is drawn as in its own run,
+    from the validation part, with the run's signal and recogniser settings.
+
+    Parameters
+    ----------
+    model
+        An `Adapter`, or as text or path: ``package.module:factory``, which returns one; a Hugging Face speech model
+        by folder or name; a run's folder or its `model.safetensors`; a folder of activations computed elsewhere.
+    corpus, out, settings, overwrite, jobs, progress
+        As for `run`.
+
+    Raises
+    ------
+    PhonoscopeError
+        The model (`ModelError`), the corpus, a setting or the directory can not be used.
+    """
+    settings = settings or Settings()
+    progress = progress or Quiet()
+    jobs = resolve_jobs(jobs)
+    result = Run(Path(out))
+    name = corpus_name(corpus)
+    with limited_threads(jobs):
+        own = own_folder(model)
+        found: OwnModel | Source
+        if own is not None and isinstance(model, str | Path):
+            found = load_own(own)
+            trained = [(key, value) for key, value in found.trained_with.flat() if key.startswith(_OF_THE_NETWORK)]
+            settings = settings.changed(dict(trained))
+        else:
+            found = resolve(model, settings.probe)
+            settings = settings.changed({"probing.correct_only": False})
+        continued = claim(result.path, settings, name, overwrite=overwrite, about=found.about)
+        if continued and result.finished:
+            progress.say(f"{result.path}: this run is finished; these are its results")
+            return result
+        if continued:
+            progress.say(f"{result.path}: going on from what is there")
+        common = (result.path, settings, jobs, progress, continued, overwrite, found.about)
+        stages = (
+            _OwnStages(*common, own=found)
+            if isinstance(found, OwnModel)
+            else _SourceStages(*common, None, source=found)
+        )
+        stages.run(corpus, name)
+    return result
+
+
+_OF_THE_NETWORK = ("signal.", "recogniser.")
+
+
+@dataclass(frozen=True)
+class _OwnStages(Stages):
+    """The stages for a recogniser of phonoscope's own: as in its own run, but that it is not trained."""
+
+    own: OwnModel | None = None
+
+    def probe(self, corpus: Corpus) -> None:
+        assert self.own is not None  # noqa: S101 - for the type checker
+        own, layers = self.own, self.own.layers(self.settings.probe.layers)
+        known = own.phones == corpus.phones
+        if self.settings.probing.correct_only and not known:
+            msg = (
+                f"{own.folder}: the recogniser knows other phones than the corpus has ({_some(own.phones)}; "
+                f"{_some(corpus.phones)}), and can not be right about these; give --probing.correct_only false"
+            )
+            raise ModelError(msg)
+        frames = self.frames(corpus)
+
+        def predictor(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+            return predict(own.network, frames, rows, self.settings.recogniser.outputs)
+
+        panel = draw_panel(frames, corpus, self.settings.probing, self.settings.seed, predictor)
+        folder = self.out / "activations"
+        (folder / "times.json").unlink(missing_ok=True)
+        write = partial(write_activations, own.network, frames, panel, folder, layers=layers, progress=self.progress)
+        self.keep_panel(corpus, panel, write)
+
+
+@dataclass(frozen=True)
+class _SourceStages(Stages):
+    """The stages for a network from elsewhere."""
+
+    source: Source | None = None
+
+    def probe(self, corpus: Corpus) -> None:
+        assert self.source is not None  # noqa: S101 - for the type checker
+        probing = self.settings.probing
+        layers = self.source.layers(corpus.utterances)
+        for line in sizes_table(layers.values(), probing.n_per_phone * len(corpus.phones)):
+            self.progress.say(line)
+        for note in self.source.notes:
+            self.progress.warn(note)
+        panel = draw_panel(self.frames(corpus), corpus, probing, self.settings.seed, split=None)
+        mean, folder = probing.frame == "mean", self.out / "activations"
+        write = partial(collect, self.source, layers, corpus, panel.samples, folder, mean=mean, progress=self.progress)
+        self.keep_panel(corpus, panel, write)
+
+
+def sizes_table(layers: Iterable[Layer], most: int) -> list[str]:
+    """List layers, their units and the size of their activations, a line each.
+
+    Parameters
+    ----------
+    layers
+        Those to be probed.
+    most
+        Samples that the panel has at the most.
+    """
+    rows = [("layer", "a frame", "units", "hop, ms", "first at, ms", "MB at most")]
+    for layer in layers:
+        shape = " × ".join(map(str, layer.shape))
+        size = layer.units * most * 4 / 1e6
+        times = f"{1000 * layer.hop:.6g}", f"{1000 * layer.offset:.6g}"
+        rows.append((layer.name or "output", shape, f"{layer.units:,}", *times, f"{size:,.1f}"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _some(phones: tuple[str, ...]) -> str:
+    return " ".join(phones[:5]) + " …" * (len(phones) > 5)  # noqa: PLR2004 - enough to see what they are

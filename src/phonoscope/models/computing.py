@@ -1,0 +1,335 @@
+"""Activations computed by a network, utterance by utterance, of which only the frames asked for are kept."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from phonoscope.errors import ModelError
+from phonoscope.models.layers import Seen, choose, frame_shape, look, split_patterns, tapped
+from phonoscope.models.times import Layer
+from phonoscope.signal.audio import utterance_audio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from phonoscope.corpus.types import Utterance
+    from phonoscope.models.adapter import Adapter
+    from phonoscope.models.source import Pick
+    from phonoscope.settings import ProbeSettings
+
+WIDEST = 50_000
+"""Units of a layer that are clustered at the most: 3,300 samples of so many take 0.7 GB."""
+_SHORT, _MORE = 1.0, 2.0
+"""Seconds of noise that a network is tried on first, and by how much the second trial is longer, at the least."""
+_WINDOWS = (3, 5)
+"""Windows of the two trials."""
+_ROUNDING = 2.01
+"""Frames by which two numbers of frames may differ that rounding, or an even number of frames, explains."""
+_BATCH = 128
+
+
+class ComputedSource:
+    """Layers of a network that is called.
+
+    Parameters
+    ----------
+    adapter
+        The network and how it is called.
+    settings
+        Which layers, and whether maps are averaged.
+    """
+
+    def __init__(self, adapter: Adapter, settings: ProbeSettings, name: str = "") -> None:
+        if settings.sample_rate and settings.sample_rate != adapter.sample_rate:
+            msg = (
+                f"{adapter.title} wants audio of {adapter.sample_rate} Hz, and --probe.sample_rate says "
+                f"{settings.sample_rate}; leave that out, recordings are resampled"
+            )
+            raise ModelError(msg)
+        self.adapter, self.settings = adapter, settings
+        self.title = adapter.title
+        self.notes: list[str] = []
+        self._module, converted = in_float32(adapter.module)
+        if converted:
+            self.notes.append(f"the weights were {converted}; the network is computed in float32")
+        self._layers: dict[str, Layer] = {}
+        self._seen: dict[str, Seen] = {}
+        self.about: Mapping[str, str | int] = {
+            "model": name or self.title,
+            "weights": digest(self._module.state_dict()),
+            "model_class": type(adapter.module).__name__,
+            "model_parameters": sum(p.numel() for p in self._module.parameters()),
+            "model_sample_rate": adapter.sample_rate,
+        }
+
+    def layers(self, utterances: Sequence[Utterance]) -> Mapping[str, Layer]:
+        """Try the network on noise of two lengths, and return the layers asked for; see `Source`.
+
+        Raises
+        ------
+        ModelError
+            There is no such layer, it has no frames, its frames are not where the adapter says, or it is too wide.
+        """
+        self._check_lengths(utterances)
+        if not self._layers:
+            self._seen = self._try()
+            self._layers = self._choose()
+        return self._layers
+
+    def read(self, utterance: Utterance, pick: Pick) -> Mapping[str, NDArray[np.float32]]:
+        """Compute an utterance; see `Source`.
+
+        Raises
+        ------
+        ModelError
+            The network fails on it, or a layer has another number of frames than the adapter's hop says.
+        """
+        samples = torch.from_numpy(utterance_audio(utterance, self.adapter.sample_rate))
+        with self._where(f"utterance {utterance.id}"):
+            if self.adapter.window:
+                return self._read_windows(samples, pick)
+            return self._read_whole(samples, utterance, pick)
+
+    def _read_whole(self, samples: Tensor, utterance: Utterance, pick: Pick) -> dict[str, NDArray[np.float32]]:
+        found: dict[str, NDArray[np.float32]] = {}
+
+        def take(name: str, tensor: Tensor | None) -> None:
+            layer, seen = self._layers[name], self._seen[name]
+            if tensor is None or seen.axis is None:
+                return
+            n = tensor.shape[seen.axis]
+            seconds = len(samples) / self.adapter.sample_rate
+            more = 0.0 if self.adapter.fixed else (seconds - self._trial(0)) / layer.hop
+            if abs(n - seen.counts[0] - more) > _ROUNDING:
+                observed = (seconds - self._trial(0)) / (n - seen.counts[0]) if n != seen.counts[0] else float("inf")
+                msg = (
+                    f"utterance {utterance.id}: layer {name} has {n} frames where {seen.counts[0] + more:.0f} were "
+                    f"expected: {_lie(layer.hop, observed)}"
+                )
+                raise ModelError(msg)
+            found[name] = self._frames(tensor, seen.axis, pick(layer, n))
+
+        with tapped(self._module, self._layers, take):
+            self._call(samples[None])
+        missing = [name for name in self._layers if name not in found]
+        if missing:
+            msg = f"utterance {utterance.id}: layer {missing[0]} gave no tensor, as it did for noise"
+            raise ModelError(msg)
+        return {name: found[name] for name in self._layers}
+
+    def _read_windows(self, samples: Tensor, pick: Pick) -> dict[str, NDArray[np.float32]]:
+        layer = next(iter(self._layers.values()))
+        seconds = len(samples) / self.adapter.sample_rate
+        n = max(1, int((seconds - layer.offset) / layer.hop + 1e-6) + 1)
+        numbers, place = np.unique(pick(layer, n), return_inverse=True)
+        parts: dict[str, list[NDArray[np.float32]]] = {name: [] for name in self._layers}
+        for name in self._layers:  # every layer's picks are the same: each has a frame a window
+            pick(self._layers[name], n)
+
+        def take(name: str, tensor: Tensor | None) -> None:
+            if tensor is not None:
+                parts[name].append(self._frames(tensor, 0, np.arange(len(tensor))))
+
+        with tapped(self._module, self._layers, take):
+            for i in range(0, len(numbers), _BATCH):
+                self._call(self._windows(samples, numbers[i : i + _BATCH]))
+        return {name: np.concatenate(found)[place] for name, found in parts.items()}
+
+    def _windows(self, samples: Tensor, numbers: NDArray[np.int64]) -> Tensor:
+        """Cut the windows of some frames, shape (windows, window)."""
+        a = self.adapter
+        centres = np.round((a.offset + numbers * a.hop) * a.sample_rate).astype(np.int64)
+        at = torch.from_numpy(centres)[:, None] - a.window // 2 + torch.arange(a.window)
+        inside = (at >= 0) & (at < len(samples))
+        return torch.where(inside, samples[at.clamp(0, len(samples) - 1)], torch.zeros(()))
+
+    def _frames(self, tensor: Tensor, axis: int, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Copy some frames out of a tensor, shape (frames, units)."""
+        picked = tensor.index_select(axis, torch.from_numpy(numbers).to(tensor.device)).movedim(axis, 0)
+        shape = frame_shape(tensor.shape, axis)
+        picked = picked.reshape(len(numbers), *shape).float()
+        if self.settings.pool == "mean" and len(shape) > 1:
+            picked = picked.flatten(2).mean(dim=2)
+        flat: NDArray[np.float32] = picked.flatten(1).cpu().numpy()
+        return np.ascontiguousarray(flat) if numbers.size else flat
+
+    def _call(self, samples: Tensor) -> None:
+        given = self.adapter.prepare(samples) if self.adapter.prepare else samples
+        parameter = next(self._module.parameters(), None)
+        device = torch.device("cpu") if parameter is None else parameter.device
+        training = self._module.training
+        self._module.eval()
+        try:
+            with torch.inference_mode():
+                if isinstance(given, torch.Tensor):
+                    self._module(given.to(device))
+                elif isinstance(given, Mapping):
+                    self._module(**{name: _moved(value, device) for name, value in given.items()})
+                else:
+                    self._module(*(_moved(value, device) for value in given))
+        finally:
+            self._module.train(training)
+
+    def _trial(self, which: int) -> float:
+        """Seconds of a trial."""
+        return self.adapter.fixed / 2 or _SHORT + which * max(_MORE, 20 * self.adapter.hop)
+
+    def _try(self) -> dict[str, Seen]:
+        a = self.adapter
+        noise = np.random.default_rng(0).normal(0, 0.1, round(self._trial(1) * a.sample_rate) + a.window)
+        samples = torch.from_numpy(noise.astype(np.float32))
+
+        def call(which: int) -> None:
+            if a.window:
+                self._call(self._windows(samples, np.arange(_WINDOWS[which])))
+            else:
+                self._call(samples[None, : round(self._trial(which) * a.sample_rate)])
+
+        expected = round(a.fixed / a.hop)
+        with self._where("noise of one to three seconds"):
+            return look(self._module, call, expected=expected, first_axis=a.window > 0)
+
+    def _choose(self) -> dict[str, Layer]:
+        a = self.adapter
+        self._check_output()
+        inner = {name for name, module in self._module.named_modules() if not any(True for _ in module.children())}
+        names = [name for name in self._seen if name] or [""]
+        patterns = split_patterns(self.settings.layers) or a.layers
+        chosen, named = choose(names, patterns, self.title) if patterns else ([n for n in names if n in inner], set())
+        layers: dict[str, Layer] = {}
+        left_out: dict[str, str] = {}
+        for name in chosen:
+            seen = self._seen[name]
+            hop, offset = self._timing(name)
+            problem = seen.problem or self._misplaced(seen, hop)
+            if problem:
+                left_out[name] = problem
+                continue
+            shape = seen.frame_shape
+            pooled = shape[:1] if self.settings.pool == "mean" else shape
+            layers[name] = Layer(name, pooled, hop, offset)
+        for name in named & left_out.keys():
+            msg = f"{self.title}: layer {name} {left_out[name]}"
+            raise ModelError(msg)
+        if not layers:
+            name, problem = next(iter(left_out.items()), ("", "is nowhere"))
+            msg = f"{self.title}: no layer can be probed; the first, {name}, {problem}"
+            raise ModelError(msg)
+        if left_out:
+            name, problem = next(iter(left_out.items()))
+            others = f", and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+            self.notes.append(f"left out: layer {name} {problem}{others}")
+        wide = next((layer for layer in layers.values() if layer.units > WIDEST), None)
+        if wide is not None:
+            pool = ", or average its maps by --probe.pool mean" if len(wide.shape) > 1 else ""
+            msg = (
+                f"{self.title}: layer {wide.name} has {' × '.join(map(str, wide.shape))} = {wide.units:,} units, more "
+                f"than {WIDEST:,}; choose other layers by --probe.layers{pool}"
+            )
+            raise ModelError(msg)
+        return layers
+
+    def _check_output(self) -> None:
+        """Hold the hop against the frames of the network's own output, where it has such."""
+        seen = self._seen.get("")
+        if seen is None or seen.problem or self.adapter.window or self.adapter.fixed:
+            return
+        problem = self._misplaced(seen, self.adapter.hop)
+        if problem:
+            msg = f"{self.title}: the network {problem}; correct hop (and offset), or the sample rate"
+            raise ModelError(msg)
+
+    def _timing(self, name: str) -> tuple[float, float]:
+        for pattern, timing in self.adapter.timing.items():
+            if fnmatchcase(name, pattern):
+                return timing
+        return self.adapter.hop, self.adapter.offset
+
+    def _misplaced(self, seen: Seen, hop: float) -> str:
+        """Say how far a layer's frames are from where they are said to be; nothing if they are there."""
+        if self.adapter.window:
+            wrong = seen.counts != _WINDOWS
+            return "does not give a frame a window" if wrong else ""
+        if self.adapter.fixed:
+            return (
+                ""
+                if seen.counts[0] == round(self.adapter.fixed / hop)
+                else _lie(hop, self.adapter.fixed / seen.counts[0])
+            )
+        more, seconds = seen.counts[1] - seen.counts[0], self._trial(1) - self._trial(0)
+        return "" if abs(more - seconds / hop) <= _ROUNDING else _lie(hop, seconds / more)
+
+    def _check_lengths(self, utterances: Sequence[Utterance]) -> None:
+        a = self.adapter
+        long = next((u for u in utterances if a.fixed and u.duration > a.fixed + 1e-6), None)
+        if long is not None:
+            msg = (
+                f"utterance {long.id} lasts {long.duration:.1f} s, and {self.title} takes {a.fixed:g} s at the most; "
+                f"cut longer ones, or leave them out"
+            )
+            raise ModelError(msg)
+
+    def _where(self, where: str) -> AbstractContextManager[None]:
+        return _told(self.title, where)
+
+
+def _lie(said: float, observed: float) -> str:
+    return (
+        f"gives a frame every {1000 * observed:.4g} ms, and the adapter says every {1000 * said:.4g} ms (a layer with "
+        f"another rate than the output's needs its hop and offset in the adapter's timing)"
+    )
+
+
+class _told:  # noqa: N801 - a context manager
+    """Turns whatever a network of the user's raises into one sentence."""
+
+    def __init__(self, title: str, where: str) -> None:
+        self.title, self.where = title, where
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, Exception) and not isinstance(error, ModelError):
+            first = next(iter(str(error).strip().splitlines()), "")
+            msg = f"{self.title} fails on {self.where}: {type(error).__name__}: {first}"
+            raise ModelError(msg) from error
+
+
+def _moved(value: Any, device: torch.device) -> Any:  # noqa: ANN401
+    return value.to(device) if isinstance(value, torch.Tensor) else value
+
+
+def in_float32(module: nn.Module) -> tuple[nn.Module, str]:
+    """Return a network in float32 (a copy if it is not), and what it was in before; "" if nothing was to be done."""
+    kinds = {t.dtype for t in (*module.parameters(), *module.buffers()) if t.is_floating_point()} - {torch.float32}
+    if not kinds:
+        return module, ""
+    names = ", ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds))
+    return copy.deepcopy(module).float(), names
+
+
+def digest(state: Mapping[str, Any]) -> str:
+    """Return a short fingerprint of weights."""
+    found = hashlib.sha256()
+    for piece in _pieces(state):
+        found.update(piece)
+    return found.hexdigest()[:16]
+
+
+def _pieces(state: Mapping[str, Any]) -> Iterator[bytes]:
+    for name, value in state.items():
+        yield name.encode()
+        if isinstance(value, torch.Tensor):
+            yield f"{value.dtype} {tuple(value.shape)}".encode()
+            yield value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
