@@ -170,14 +170,15 @@ def _difference(config: Path, settings: Settings, corpus: str, model: Mapping[st
         there, about = read_config(config.parent)
     except RunDirectoryError:
         return f"format ({config.name} can not be read)"
-    if about.get("corpus") != corpus:
-        return f"corpus ({about.get('corpus')})"
-    if about.get("model") != model.get("model"):
-        return f"model ({about.get('model', 'a recogniser of its own')})"
-    if about.get("weights") != model.get("weights"):
-        return f"state of the model {about.get('model')}"
-    if about.get("phonoscope") != __version__:
-        return f"version of phonoscope ({about.get('phonoscope')})"
+    compared = {
+        f"corpus ({about.get('corpus')})": (about.get("corpus"), corpus),
+        f"model ({about.get('model', 'a recogniser of its own')})": (about.get("model"), model.get("model")),
+        f"state of the model {about.get('model')}": (about.get("weights"), model.get("weights")),
+        f"version of phonoscope ({about.get('phonoscope')})": (about.get("phonoscope"), __version__),
+    }
+    for what, (old, new) in compared.items():
+        if old != new:
+            return what
     for (name, old), (_, new) in zip(there.flat(), settings.flat(), strict=True):
         if old != new:
             return f"setting {name} ({old})"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from torch import nn
 from phonoscope.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from torch import Tensor
 
@@ -69,8 +68,9 @@ class Adapter:
             raise ModelError(msg)
 
     def _wrong(self) -> str:
-        if not isinstance(self.module, nn.Module):
-            return f"its module has to be a torch.nn.Module, not {type(self.module).__name__}"
+        module: object = self.module  # what a user's factory gives is not checked by any type
+        if not isinstance(module, nn.Module):
+            return f"its module has to be a torch.nn.Module, not {type(module).__name__}"
         if not (isinstance(self.sample_rate, int) and self.sample_rate > 0):
             return f"sample_rate = {self.sample_rate!r} has to be a whole number of Hz"
         for hop, offset in ((self.hop, self.offset), *self.timing.values()):

@@ -127,8 +127,8 @@ def _averaged(
     if (lengths == 1).all():
         return frames
     starts = np.cumsum(lengths) - lengths
-    means: NDArray[np.float32] = np.add.reduceat(frames, starts, axis=0) / lengths[:, None].astype(np.float32)
-    return means
+    sums = np.add.reduceat(frames, starts, axis=0)
+    return np.asarray(sums / lengths[:, None], np.float32)
 
 
 def file_name(layer: str) -> str:

@@ -11,13 +11,14 @@ from safetensors.torch import load_file
 from phonoscope.errors import ModelError
 from phonoscope.models.computing import digest
 from phonoscope.models.layers import choose, split_patterns
-from phonoscope.recogniser.cnn import LAYERS, PaperCNN, build_cnn
+from phonoscope.recogniser.building import build_recogniser
 from phonoscope.rundir import read_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from phonoscope.recogniser.network import Recogniser
     from phonoscope.settings import Settings
 
 
@@ -26,7 +27,7 @@ class OwnModel:
     """A recogniser, the phones that it knows, and the settings that it was trained with."""
 
     folder: Path
-    network: PaperCNN
+    network: Recogniser
     phones: tuple[str, ...]
     trained_with: Settings
 
@@ -49,7 +50,8 @@ class OwnModel:
             There is no such layer.
         """
         patterns = split_patterns(asked)
-        return choose(LAYERS, patterns, str(self.folder))[0] if patterns else list(LAYERS)
+        names = self.network.layer_names
+        return choose(names, patterns, str(self.folder))[0] if patterns else list(names)
 
 
 def load_own(folder: Path) -> OwnModel:
@@ -67,7 +69,7 @@ def load_own(folder: Path) -> OwnModel:
     try:
         with safe_open(path, framework="numpy") as file:
             phones = tuple((file.metadata() or {}).get("phones", "").split())
-        network = build_cnn(len(phones), settings.signal, settings.recogniser.dropout, settings.seed)
+        network = build_recogniser(len(phones), settings)
         network.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as error:
         first = str(error).strip().splitlines()[0]

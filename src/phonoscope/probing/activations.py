@@ -39,10 +39,10 @@ def write_activations(
     panel: Panel,
     folder: Path,
     *,
-    layers: Sequence[str] = LAYERS,
+    layers: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Write ``folder/LAYER.npy`` for each of `layers`: float32, samples × units, flattened as maps × time × frequency.
+    """Write ``folder/LAYER.npy`` for each of `layers`, or for all: float32, samples × units, flattened as maps × time × frequency.
 
     Beside them ``layers.json``: each layer's shape, in the order of the layers.
 
@@ -52,7 +52,8 @@ def write_activations(
     progress = progress or Quiet()
     folder.mkdir(parents=True, exist_ok=True)
     n_samples = panel.samples.height
-    shapes = {name: shape for name, shape in layer_shapes(model, frames).items() if name in layers}
+    all_shapes = layer_shapes(model, frames)
+    shapes = {name: shape for name, shape in all_shapes.items() if layers is None or name in layers}
     sizes = {name: int(np.prod(shape)) for name, shape in shapes.items()}
     starts = np.flatnonzero(np.diff(panel.sample_of_row, prepend=-1))
     lengths = np.diff(np.append(starts, len(panel.rows)))

@@ -217,7 +217,8 @@ def _too_few(counts: pl.DataFrame, column: str, settings: ProbingSettings, split
     listed = ", ".join(f"/{phone}/ {n}" for phone, n in zip(richest["phone"], richest[column], strict=True))
     kind = "correctly classified samples" if column == "correct" else "segments"
     way_out = " or --probing.correct_only false" if column == "correct" else ""
+    where, larger = (f"{split} part", ", a larger --corpus.validation") if split else ("corpus", "")
     return PanelError(
-        f"too few phones have {_least(settings)} {kind} in the {split + ' part' if split else 'corpus'} (the most: "
-        f"{listed}); give more speech{', a larger --corpus.validation' if split else ''}, a smaller --probing.minimum{way_out}"
+        f"too few phones have {_least(settings)} {kind} in the {where} (the most: {listed}); give more speech{larger}, "
+        f"a smaller --probing.minimum{way_out}"
     )

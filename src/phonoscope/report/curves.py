@@ -36,8 +36,10 @@ _DASHES = {1: "7 3", 2: "2 3", 3: "9 3 2 3", 5: "7 3", 6: "2 3", 7: "9 3 2 3"}
 SHAPES = ("circle", "square", "triangle", "diamond", "wedge", "hourglass")
 
 
-def point_mark(look: int) -> Markup:
-    """Draw a curve's sign, 22 × 12 pixels, for a legend."""
+def point_mark(look: int | None) -> Markup:
+    """Draw a curve's sign, 22 × 12 pixels, for a legend; the level of chance has none."""
+    if look is None:
+        return chance_mark()
     return sign(SHAPES[look % len(SHAPES)], 11, 6, 4.2, fill=f"var(--c{look})")
 
 

@@ -54,7 +54,7 @@ def methods(
     corpus: str,
     *,
     panel: pl.DataFrame,
-    training: pl.DataFrame | None,
+    training: pl.DataFrame,
     ks: list[int],
     times: Mapping[str, Mapping[str, float]] | None = None,
 ) -> str:
@@ -71,7 +71,7 @@ def methods(
     panel
         The panel's samples.
     training
-        The learning curve; None where a model was probed that was there.
+        The learning curve; no row where nothing was trained.
     ks
         Numbers of clusters of the grid.
     times

@@ -100,7 +100,8 @@ def _layer_rows(material: Material, units: pl.DataFrame, threshold: float) -> li
         shares = of_layer.select(
             pl.col("varies").mean(), (pl.col("psi") >= least).mean(), (pl.col("fsi") >= threshold - 1e-6).mean()
         ).row(0)
-        rows.append((layer, f"{of_layer.height:,}", *(f"{share:.1%}" for share in shares)))
+        varying, for_phone, for_feature = (f"{share:.1%}" for share in shares)
+        rows.append((layer, f"{of_layer.height:,}", varying, for_phone, for_feature))
     return rows
 
 

@@ -175,7 +175,7 @@ def _has(material: Material, section: str) -> bool:
 def _words(material: Material, settings: Settings, about: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts, the texts and the small tables."""
     run, panel = material.run, material.panel
-    training = run.training if run.trained else None
+    training = run.training
     segments = pl.read_parquet(run.path / "corpus.parquet")
     speakers, utterances = segments["speaker"].n_unique(), segments["utterance"].n_unique()
     minutes = float((segments["end"] - segments["start"]).sum()) / 60
