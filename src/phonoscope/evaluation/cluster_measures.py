@@ -118,7 +118,7 @@ def _precision_and_recall(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64
 def _adjusted_rand(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     def pairs(numbers: NDArray[np.int64]) -> NDArray[np.float64]:
         floats = numbers.astype(np.float64)
-        return (floats * (floats - 1) / 2).sum(axis=tuple(range(1, numbers.ndim)))
+        return np.asarray((floats * (floats - 1) / 2).sum(axis=tuple(range(1, numbers.ndim))), np.float64)
 
     together = pairs(counts)
     phones, clusters = pairs(counts.sum(axis=2)), pairs(counts.sum(axis=1))
@@ -141,9 +141,13 @@ def _matched(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def _over(a: NDArray[np.float64], b: NDArray[np.float64], *, otherwise: float) -> NDArray[np.float64]:
     """Divide, where b is not zero but for rounding."""
-    return np.divide(a, b, out=np.full(len(a), otherwise), where=np.abs(b) > _ROUNDING)
+    found = np.full(len(a), otherwise)
+    np.divide(a, b, out=found, where=np.abs(b) > _ROUNDING)
+    return found
 
 
 def _harmonic_means(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     both = a + b
-    return np.divide(2 * a * b, both, out=np.zeros(len(a)), where=both > 0)
+    found = np.zeros(len(a))
+    np.divide(2 * a * b, both, out=found, where=both > 0)
+    return found
