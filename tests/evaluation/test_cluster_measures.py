@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +16,9 @@ from sklearn.metrics import (
 import oracles_measures
 from phonoscope.evaluation.cluster_measures import cluster_measures
 from phonoscope.evaluation.separability import contingency, separability
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 NAMES = [
     "precision",
@@ -126,6 +131,6 @@ def test_many_tables_are_measured_as_each_alone() -> None:
         (np.array([[[1, 0]], [[0, 0]]]), "no sample"),
     ],
 )
-def test_what_is_no_table_of_counts_is_refused(counts: np.ndarray, message: str) -> None:  # type: ignore[type-arg]
+def test_what_is_no_table_of_counts_is_refused(counts: NDArray[np.float64], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         cluster_measures(counts)
