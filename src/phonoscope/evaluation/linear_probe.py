@@ -123,7 +123,10 @@ class _Ridge:
         if self._by_samples:
             self._place = np.full(len(Z), -1)
             self._place[train] = np.arange(len(train))
-            self._products = Z @ Z[train].T
+            rows, rest = Z[train], np.setdiff1d(np.arange(len(Z)), train)
+            self._products = np.empty((len(Z), len(train)), Z.dtype)
+            self._products[train] = rows @ rows.T  # numpy knows that this is symmetric: half the work
+            self._products[rest] = Z[rest] @ rows.T
 
     def outcomes(
         self, labels: NDArray[np.int64], train: NDArray[np.int64], test: NDArray[np.int64], penalty: float
