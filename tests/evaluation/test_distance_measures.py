@@ -78,7 +78,7 @@ def test_silhouettes_equal_scikit_learn_s() -> None:
     X[10:13] = X[10]  # at no distance
     expected = silhouette_samples(X.astype(np.float64), phones)
     assert silhouette_outcomes(X, phones) == pytest.approx(expected, abs=1e-9)
-    assert np.isnan(silhouette_outcomes(X, [1] * 300)).all()
+    assert np.isnan(silhouette_outcomes(X, ["a"] * 300)).all()
 
 
 def test_distances_far_from_the_origin_equal_direct_ones() -> None:

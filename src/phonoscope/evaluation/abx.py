@@ -106,7 +106,7 @@ def triples(
 
 
 @kernel(nogil=True)
-def _lane(x: int, y: int, speakers: NDArray[np.int64], mode: int) -> int:
+def _lane(x: int, y: np.int64, speakers: NDArray[np.int64], mode: int) -> int:
     """Return which triples with x the sample y can be part of, -1 if of none; across, one lane a speaker of a and b."""
     same = speakers[y] == speakers[x]
     if y == x or (mode == _WITHIN and not same) or (mode == _ACROSS and same):

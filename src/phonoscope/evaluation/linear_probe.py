@@ -56,7 +56,7 @@ def linear_probe_outcomes(
     -------
     1 where right, 0 where wrong, NaN where no training sample has the phone; shape (n,).
     """
-    return probe_outcomes(X, indices(phones)[None], indices(groups), seed)[0]
+    return np.asarray(probe_outcomes(X, indices(phones)[None], indices(groups), seed)[0])
 
 
 def probe_outcomes(
@@ -102,7 +102,7 @@ def _standardised(X: NDArray[np.floating], train: NDArray[np.int64]) -> Floats:
     if not varies.all():
         Z, deviation = Z[:, varies], deviation[varies]
     Z /= (deviation * np.sqrt(max(len(deviation), 1))).astype(Z.dtype)
-    return Z
+    return np.asarray(Z)
 
 
 def _best_penalty(

@@ -59,7 +59,7 @@ class Distances:
         np.divide(lengths - dots, lengths, out=found, where=lengths > 0)
         found[(self._lengths[rows, None] == 0) & (self._lengths == 0)] = 0.0
         found[found < _ROUNDING] = 0.0
-        return found
+        return np.asarray(found, np.float64)
 
     def ranked(self, rows: slice, metric: Metric) -> NDArray[np.uint64]:
         """Return all samples sorted by distance from the rows' samples, these included, shape (rows, n).
