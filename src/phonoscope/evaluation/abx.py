@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Mode = Literal["any", "within", "across"]
 MODES: tuple[Mode, ...] = ("any", "within", "across")
+_WITHIN, _ACROSS = 1, 2
 
 
 def abx_outcomes(
@@ -75,7 +76,7 @@ def triples(
     All other samples are gone through by distance. Whenever one is an a, those b that have come before it are nearer.
     """
     phones = labels.max() + 1
-    lanes = speakers.max() + 1 if mode == 2 else 1  # noqa: PLR2004 - a lane of triples for each speaker of a and b
+    lanes = speakers.max() + 1 if mode == _ACROSS else 1
     before = np.empty((lanes, phones))
     nearer = np.empty((lanes, phones))
     own = np.empty(lanes)
@@ -91,10 +92,9 @@ def triples(
             for part in range(3):  # of those b that are as far as an a, half count as nearer
                 for place in range(start, end):
                     y = np.int64(ranked[row, place] & INDEX)
-                    same = speakers[y] == speakers[x]
-                    if y == x or (mode == 1 and not same) or (mode == 2 and same):  # noqa: PLR2004
+                    lane = _lane(x, y, speakers, mode)
+                    if lane < 0:
                         continue
-                    lane = speakers[y] if mode == 2 else 0  # noqa: PLR2004
                     if labels[y] != labels[x]:
                         before[lane, labels[y]] += 0.5 if part != 1 else 0.0
                     elif part == 1:
@@ -102,14 +102,29 @@ def triples(
                         for b in range(phones):
                             nearer[lane, b] += before[lane, b]
             start = end
-        error, others = 0.0, 0
-        for b in range(phones):
-            total, count = 0.0, 0
-            for lane in range(lanes):
-                if own[lane] > 0 and before[lane, b] > 0:
-                    total += nearer[lane, b] / (own[lane] * before[lane, b])
-                    count += 1
-            if count > 0:
-                error += total / count
-                others += 1
-        found[x] = error / others if others > 0 else np.nan
+        found[x] = _error(own, before, nearer)
+
+
+@kernel(nogil=True)
+def _lane(x: int, y: np.int64, speakers: NDArray[np.int64], mode: int) -> int:
+    """Return which triples with x the sample y can be part of, -1 if of none; across, one lane a speaker of a and b."""
+    same = speakers[y] == speakers[x]
+    if y == x or (mode == _WITHIN and not same) or (mode == _ACROSS and same):
+        return -1
+    return int(speakers[y]) if mode == _ACROSS else 0
+
+
+@kernel(nogil=True)
+def _error(own: NDArray[np.float64], others: NDArray[np.float64], nearer: NDArray[np.float64]) -> float:
+    """Return the mean over phones of the mean over lanes of the share of pairs in which b is nearer than a."""
+    error, phones = 0.0, 0
+    for b in range(others.shape[1]):
+        total, count = 0.0, 0
+        for lane in range(len(own)):
+            if own[lane] > 0 and others[lane, b] > 0:
+                total += nearer[lane, b] / (own[lane] * others[lane, b])
+                count += 1
+        if count > 0:
+            error += total / count
+            phones += 1
+    return error / phones if phones > 0 else np.nan

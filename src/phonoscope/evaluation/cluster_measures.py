@@ -24,7 +24,7 @@ def cluster_measures(counts: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
 
     - ``precision``, ``recall``, ``f_measure``: the paper's, see `phonoscope.evaluation.separability.separability`;
       means over the phones that have samples.
-    - ``phone_purity``: ``sum_c max_p n_pc / N``. As HuBERT's paper defines it (Hsu et al. 2021, section IV-C):
+    - ``phone_purity``: ``sum_c max_p n_pc / N``. As HuBERT's paper defines it (Hsu et al. 2021):
       the share of samples that are right if each cluster is transcribed as its most likely phone. This is what
       clustering calls purity, and `Separability.purity`.
     - ``cluster_purity``: ``sum_p max_c n_pc / N``. The same paper's counterpart: the share of samples that lie in the

@@ -111,8 +111,16 @@ def _outcomes(
     products: NDArray[np.float64] | None,
 ) -> list[Outcomes]:
     """Measure several labellings, shape (m, n), with one calculation of all that does not depend on the labels."""
-    distances, speaker = Distances(X, products), indices(speakers)
+    speaker = indices(speakers)
     group = speaker if speaker.max(initial=0) > 0 else indices(utterances)
+    found = _by_distance(Distances(X, products), labels, speaker, group)
+    found["linear_probe"] = probe_outcomes(X, labels, group, seed)
+    return [{name: found[name][m] for name in LAYER_MEASURES} for m in range(len(labels))]
+
+
+def _by_distance(
+    distances: Distances, labels: NDArray[np.int64], speaker: NDArray[np.int64], group: NDArray[np.int64]
+) -> Outcomes:
     found = {name: np.empty(labels.shape) for name in LAYER_MEASURES}
 
     def work(rows: slice) -> None:
@@ -123,9 +131,7 @@ def _outcomes(
             triples(ranked, rows.start, label, speaker, MODES.index("across"), found["abx_across"][m])
             silhouettes(euclidean, rows, label, found["silhouette"][m])
 
-    each(work, slices(len(X), ROWS))
+    each(work, slices(len(distances), ROWS))
     for m, label in enumerate(labels):
         found["knn"][m, ~answerable(label, group)] = np.nan
-    del distances
-    found["linear_probe"] = probe_outcomes(X, labels, group, seed)
-    return [{name: found[name][m] for name in LAYER_MEASURES} for m in range(len(labels))]
+    return found

@@ -12,7 +12,7 @@ from phonoscope.evaluation.outcomes import indices
 from phonoscope.parallel import each
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -56,7 +56,7 @@ def linear_probe_outcomes(
     -------
     1 where right, 0 where wrong, NaN where no training sample has the phone; shape (n,).
     """
-    return probe_outcomes(X, indices(phones)[None], indices(groups), seed)[0]
+    return np.asarray(probe_outcomes(X, indices(phones)[None], indices(groups), seed)[0])
 
 
 def probe_outcomes(
@@ -86,7 +86,7 @@ def probe_outcomes(
         fitted = _Ridge(_standardised(X, train), train)
         inner = assign_folds(labels[0, train], groups[train], seed, _INNER_FOLDS)
         penalty = _best_penalty(fitted, labels[:1], train[inner != 0], train[inner == 0])
-        found[:, test] = fitted.outcomes(labels, train, test, penalty)
+        found[:, test] = next(fitted.outcomes(labels, train, test, [penalty]))
 
     each(work, range(int(folds.max(initial=0)) + 1))
     return found
@@ -102,7 +102,7 @@ def _standardised(X: NDArray[np.floating], train: NDArray[np.int64]) -> Floats:
     if not varies.all():
         Z, deviation = Z[:, varies], deviation[varies]
     Z /= (deviation * np.sqrt(max(len(deviation), 1))).astype(Z.dtype)
-    return Z
+    return np.asarray(Z)
 
 
 def _best_penalty(
@@ -110,8 +110,9 @@ def _best_penalty(
 ) -> float:
     if len(train) == 0 or len(test) == 0:
         return max(PENALTIES)
-    right = {penalty: float(np.nansum(fitted.outcomes(labels, train, test, penalty))) for penalty in PENALTIES}
-    return max(sorted(PENALTIES, reverse=True), key=lambda penalty: right[penalty])
+    strongest_first = sorted(PENALTIES, reverse=True)
+    right = [float(np.nansum(outcomes)) for outcomes in fitted.outcomes(labels, train, test, strongest_first)]
+    return strongest_first[right.index(max(right))]
 
 
 class _Ridge:
@@ -123,33 +124,50 @@ class _Ridge:
         if self._by_samples:
             self._place = np.full(len(Z), -1)
             self._place[train] = np.arange(len(train))
-            self._products = Z @ Z[train].T
+            rows, rest = Z[train], np.setdiff1d(np.arange(len(Z)), train)
+            self._products = np.empty((len(Z), len(train)), Z.dtype)
+            self._products[train] = rows @ rows.T  # numpy knows that this is symmetric: half the work
+            self._products[rest] = Z[rest] @ rows.T
 
     def outcomes(
-        self, labels: NDArray[np.int64], train: NDArray[np.int64], test: NDArray[np.int64], penalty: float
-    ) -> NDArray[np.float64]:
-        """Fit the training samples, tell which of the others come out right, shape (labellings, test samples)."""
+        self,
+        labels: NDArray[np.int64],
+        train: NDArray[np.int64],
+        test: NDArray[np.int64],
+        penalties: Sequence[float],
+    ) -> Iterator[NDArray[np.float64]]:
+        """Fit the training samples; tell by penalty which of the others come out right, shape (labellings, others)."""
         k = int(labels.max()) + 1
         Y = np.zeros((len(train), len(labels), k), self._Z.dtype)
         for m, label in enumerate(labels):
             Y[np.arange(len(train)), m, label[train]] = 1.0
         means = Y.mean(axis=0)
-        scores = self._scores((Y - means).reshape(len(train), -1), train, test, penalty).reshape(len(test), -1, k)
-        scores += means
-        scores[:, means == 0] = -np.inf  # a phone that is not trained is never the answer
-        right = (scores.argmax(axis=2) == labels[:, test].T).T.astype(np.float64)
         trained = np.array([row[label[test]] > 0 for row, label in zip(means, labels, strict=True)])
-        return np.where(trained, right, np.nan)
+        for found in self._scores((Y - means).reshape(len(train), -1), train, test, penalties):
+            scores = found.reshape(len(test), -1, k) + means
+            scores[:, means == 0] = -np.inf  # a phone that is not trained is never the answer
+            right = (scores.argmax(axis=2) == labels[:, test].T).T.astype(np.float64)
+            yield np.where(trained, right, np.nan)
 
-    def _scores(self, Y: Floats, train: NDArray[np.int64], test: NDArray[np.int64], penalty: float) -> Floats:
+    def _scores(
+        self, Y: Floats, train: NDArray[np.int64], test: NDArray[np.int64], penalties: Sequence[float]
+    ) -> Iterator[Floats]:
         if self._by_samples:
             columns = self._place[train]
-            solution = _solve(self._products[np.ix_(train, columns)], Y, penalty)
-            return np.asarray(self._products[np.ix_(test, columns)] @ solution)
-        Z = self._Z[train]
-        return np.asarray(self._Z[test] @ _solve(Z.T @ Z, Z.T @ Y, penalty))
+            A, B = self._products[np.ix_(train, columns)], Y
+            others = self._products[np.ix_(test, columns)]
+        else:
+            Z = self._Z[train]
+            A, B = Z.T @ Z, Z.T @ Y
+            others = self._Z[test]
+        for penalty in penalties:
+            yield np.asarray(others @ _solve(A, B, penalty))
 
 
 def _solve(A: Floats, B: Floats, penalty: float) -> Floats:
-    A[np.diag_indices_from(A)] += penalty
-    return np.asarray(cho_solve(cho_factor(A, lower=True, overwrite_a=True, check_finite=False), B, check_finite=False))
+    """Solve ``(A + penalty) W = B`` for a symmetric A."""
+    matrix = A.copy()
+    matrix[np.diag_indices_from(matrix)] += penalty
+    # the transpose is the same matrix in the order that LAPACK works in, without another copy
+    factor = cho_factor(matrix.T, lower=True, overwrite_a=True, check_finite=False)
+    return np.asarray(cho_solve(factor, B, check_finite=False))

@@ -45,7 +45,7 @@ def measure_value(
 
 
 def indices(labels: object) -> NDArray[np.int64]:
-    """Number labels from 0 in sorted order, shape (n,)."""
+    """Give labels numbers from 0 in sorted order, shape (n,)."""
     return np.unique(np.asarray(labels), return_inverse=True)[1].astype(np.int64)
 
 

@@ -59,7 +59,7 @@ class Distances:
         np.divide(lengths - dots, lengths, out=found, where=lengths > 0)
         found[(self._lengths[rows, None] == 0) & (self._lengths == 0)] = 0.0
         found[found < _ROUNDING] = 0.0
-        return found
+        return np.asarray(found, np.float64)
 
     def ranked(self, rows: slice, metric: Metric) -> NDArray[np.uint64]:
         """Return all samples sorted by distance from the rows' samples, these included, shape (rows, n).
@@ -68,9 +68,7 @@ class Distances:
         every machine, and what differs by rounding only is equal.
         """
         distances = self.cosine(rows) if metric == "cosine" else self.euclidean(rows)
-        keys = (
-            distances.astype(np.float32).view(np.uint32).astype(np.uint64)
-        )  # in the order of the numbers, as none < 0
+        keys = distances.astype(np.float32).view(np.uint32).astype(np.uint64)  # none < 0: bits in their order
         keys <<= DISTANCE
         keys |= np.arange(len(self), dtype=np.uint64)
         keys.sort(axis=1)
