@@ -202,7 +202,7 @@ def test_pointing_tells_and_escape_hides(open_page: OpenPage, written: Path) -> 
     point = page.locator("#result svg.chart").first.locator("[data-series=tsne] [data-tip]").nth(1)  # on top
     point.hover()
     assert tip.inner_text() == point.get_attribute("data-tip")
-    assert re.fullmatch(r"t-SNE, conv1: 0\.\d{3}", tip.inner_text())
+    assert re.fullmatch(r"t-SNE, conv1: 0\.\d{3} \(from 0\.\d{3} to 0\.\d{3}\)", tip.inner_text())
     page.keyboard.press("Escape")
     assert not tip.is_visible()
     page.locator("h1").hover()
@@ -358,7 +358,7 @@ def test_every_kind_of_figure_can_be_saved(open_page: OpenPage, written: Path) -
             root = parse(content.decode("utf-8"))
             assert number(root, "width") > 100
             names.add(name)
-    assert len(names) == 8
+    assert len(names) == 10
 
 
 def test_a_figure_is_saved_as_a_picture_of_three_times_its_size(open_page: OpenPage, written: Path) -> None:
