@@ -506,3 +506,21 @@ def test_a_report_is_drawn_again_from_the_files_alone(finished: Run, tmp_path: P
 def test_a_corpus_says_what_its_phones_are_in_ipa() -> None:
     assert _ipa(Corpus("c", (), ("th",), ipa={"th": "θ"})) == {"th": "θ"}
     assert _ipa(Corpus("c", (), ("S",)))["S"] == "ʃ"
+
+
+def test_a_network_that_is_not_trained_goes_all_the_way(finished: Run, corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    settings = SMALL.changed({"recogniser.kind": "untrained", "probing.correct_only": True})
+    plug = Plug("clustering")
+    with pytest.raises(PulledPlug):
+        run(corpus, out=out, settings=settings, progress=plug)
+    assert any("not trained" in line for line in plug.said)
+    result = Run(out)
+    assert not (out / "training.csv").exists()
+    assert not result.trained
+    assert finished.trained
+    # samples are taken whether they are classified correctly or not: those of the run that does not ask
+    assert result.panel.equals(finished.panel)
+    assert result.panel_counts["correct"].null_count() == result.panel_counts.height
+    np.testing.assert_array_equal(result.activations("raw"), finished.activations("raw"))
+    assert not np.array_equal(result.activations("conv1"), finished.activations("conv1"))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,8 +100,7 @@ def test_a_network_in_another_order_of_memory_gives_the_same(
     frames, panels = frames_and_panels
     plain = PaperCNN(3, n_frames=5, n_mels=22)
     write_activations(plain, frames, panels["third"], tmp_path / "plain")
-    trained: Any = PaperCNN(3, n_frames=5, n_mels=22)
-    trained.load_state_dict(plain.state_dict())
+    trained: Any = deepcopy(plain)
     write_activations(trained.to(memory_format=torch.channels_last), frames, panels["third"], tmp_path / "last")
     for name in LAYERS:
         np.testing.assert_allclose(

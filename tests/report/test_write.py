@@ -315,6 +315,33 @@ def test_the_main_criterion_is_chosen_at_first_though_another_chooses_the_same_k
     assert chosen_at_first(cards) == ("D1", "spectral", "silhouette")
 
 
+@pytest.mark.parametrize("kind", ["dnn", "untrained"])
+def test_another_network_is_not_given_out_as_the_paper_s(kind: str, tmp_path: Path) -> None:
+    settings = SMALL.changed({"recogniser.kind": kind, "recogniser.hidden": "24"})
+    layers = DENSE if kind == "dnn" else FEW_LAYERS
+    run = make_run(tmp_path, Plan(layers=layers, settings=settings))
+    if kind == "untrained":
+        (run.path / "training.csv").unlink()
+    write_report(run)
+    assert run.finished
+    text = page_of(run)
+    page = read_page(text)
+    assert "the paper, " not in text
+    assert "what the paper states" not in text
+    assert bool(page.all("section", id="figure3")) == (kind == "untrained")
+    training, methods = page.all("section", id="training")[0].text, page.all("div", id="methods-text")[0].text
+    if kind == "dnn":
+        assert "4 epochs" in training
+        assert "one fully connected layer of 24 rectified units with dropout 0.5, and softmax outputs" in methods
+        assert "for 4 epochs" in methods
+    else:
+        assert "was not trained" in training
+        assert not page.all("section", id="training")[0].all("svg")
+        assert "It was not trained" in methods
+        assert "whether classified correctly or not" in methods
+        assert "phone error rate" not in text
+
+
 def test_formants_that_were_not_measured_are_said_to_be_the_table_s(made: Callable[[str], Run]) -> None:
     for name, measured in (("no formants", False), ("as it comes", True)):
         words = read_page(page_of(made(name))).all("section", id="figure3")[0].text

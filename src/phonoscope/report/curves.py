@@ -188,7 +188,7 @@ def _curve(one: Series, places: Sequence[str], x: Scale, y: Scale) -> Markup:
         said = f"{one.name}, {places[i]}: {value:.3f}"
         if low is not None and high is not None and high > low:
             if not one.band:
-                at = x(i) + 2.5 * (one.look - 1)  # side by side, but each still through its sign
+                at = x(i) + 2.5 * (one.look % 3 - 1)  # side by side, but each still through its sign
                 parts.append(line(at, y(low), at, y(high), stroke=colour, stroke_width=1.5))
             said += f" (from {low:.3f} to {high:.3f})"
         parts.append(tip(sign(shape, x(i), y(value), 4.2, fill=colour), said))
