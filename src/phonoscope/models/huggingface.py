@@ -1,0 +1,162 @@
+"""Speech models of Hugging Face's transformers: what they want to be given, and when their frames are."""
+
+from __future__ import annotations
+
+import importlib
+from itertools import accumulate
+from operator import mul
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from phonoscope.errors import ModelError
+from phonoscope.models.adapter import Adapter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+_CONVOLUTIONAL = ("wav2vec2", "hubert", "wavlm", "data2vec-audio")
+_KINDS = (*_CONVOLUTIONAL, "whisper", "wav2vec2-bert")
+# weights that only training or another head needs: a checkpoint may be without them
+_UNUSED = ("masked_spec_embed", "adapter", "decoder", "proj_out")
+_WHISPER_HOP, _FBANK_HOP, _FBANK_WINDOW = 160, 160, 400
+_RATE = 16_000
+
+
+def hugging_face(name: str) -> Adapter:
+    """Load a speech model: wav2vec 2.0, HuBERT, WavLM, data2vec, Whisper (its encoder) or Wav2Vec2-BERT.
+
+    Parameters
+    ----------
+    name
+        A folder, or a name on the hub; only the latter is downloaded.
+
+    Raises
+    ------
+    ModelError
+        transformers is not installed, there is no such model, it is of another kind, or its weights are not whole.
+    """
+    try:
+        library: Any = importlib.import_module("transformers")
+    except ImportError:
+        msg = f"{name}: Hugging Face models need the package transformers: pip install 'phonoscope[hf]'"
+        raise ModelError(msg) from None
+    library.logging.set_verbosity_error()
+    library.logging.disable_progress_bar()
+    config = _config(library, name)
+    kind = str(config.model_type)
+    if kind not in _KINDS:
+        msg = f"{name}: this is a model of the kind {kind!r}; those that can be probed are {', '.join(_KINDS)}"
+        raise ModelError(msg)
+    module = _module(library, name, config)
+    module.adapter = (
+        None  # an adapter after the last block gives frames at another rate, and is no layer of the encoder
+    )
+    extractor = _extractor(library, name, kind, config)
+    title = Path(name).name
+    if kind == "whisper":
+        return _whisper(module, extractor, title)
+    if kind == "wav2vec2-bert":
+        return _bert(module, extractor, title)
+    return _convolutional(module, extractor, title)
+
+
+def _config(library: Any, name: str) -> Any:  # noqa: ANN401
+    try:
+        return library.AutoConfig.from_pretrained(name)
+    except (OSError, ValueError, KeyError) as error:
+        raise _unreadable(name, error) from None
+
+
+def _module(library: Any, name: str, config: Any) -> Any:  # noqa: ANN401
+    try:
+        loaded, about = library.AutoModel.from_pretrained(name, config=config, output_loading_info=True)
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        raise _unreadable(name, error) from None
+    missing = sorted(key for key in about["missing_keys"] if not any(part in key for part in _UNUSED))
+    if missing:  # it would be random numbers, and nobody would see it
+        msg = f"{name}: the weights are not whole, there is no {missing[0]} ({len(missing)} missing); load it anew"
+        raise ModelError(msg)
+    return loaded.get_encoder() if config.model_type == "whisper" else loaded
+
+
+def _extractor(library: Any, name: str, kind: str, config: Any) -> Any:  # noqa: ANN401
+    """Return the model's feature extractor; where the folder has none, the kind's own with its defaults."""
+    try:
+        return library.AutoFeatureExtractor.from_pretrained(name)
+    except (OSError, ValueError, KeyError):
+        if kind == "whisper":
+            return library.WhisperFeatureExtractor(feature_size=config.num_mel_bins)
+        return library.SeamlessM4TFeatureExtractor() if kind == "wav2vec2-bert" else library.Wav2Vec2FeatureExtractor()
+
+
+def _unreadable(name: str, error: Exception) -> ModelError:
+    said = str(error).strip().splitlines() or [type(error).__name__]
+    where = "there is no model that can be read" if Path(name).exists() else "there is no such model here or on the hub"
+    return ModelError(f"{name}: {where} ({said[0].rstrip('.:')}); name the folder that save_pretrained wrote")
+
+
+def frame_times(kernels: Sequence[int], strides: Sequence[int], rate: int) -> list[tuple[float, float]]:
+    """Return for each of a stack of convolutions without padding the hop and the centre of frame 0, in seconds.
+
+    Layer i has a hop of ``h_i = s_1 … s_i`` samples, and a receptive field that begins at the first sample and spans
+    ``1 + sum_j (k_j - 1) h_(j-1)`` of them.
+    """
+    hops = list(accumulate(strides, mul))
+    before = [1, *hops[:-1]]
+    reach = accumulate((kernel - 1) * hop for kernel, hop in zip(kernels, before, strict=True))
+    return [(hop / rate, wide / 2 / rate) for hop, wide in zip(hops, reach, strict=True)]
+
+
+def _convolutional(module: Any, extractor: Any, title: str) -> Adapter:  # noqa: ANN401
+    config, rate = module.config, int(extractor.sampling_rate)
+    times = frame_times(config.conv_kernel, config.conv_stride, rate)
+    timing = {}
+    for i, one in enumerate(times):
+        timing[f"feature_extractor.conv_layers.{i}"] = one
+        timing[f"feature_extractor.conv_layers.{i}.*"] = one
+    prepare = _normalised if extractor.do_normalize else None
+    layers = ("feature_extractor", *(f"encoder.layers.{i}" for i in range(config.num_hidden_layers)))
+    hop, offset = times[-1]
+    return Adapter(module, rate, hop, offset, prepare=prepare, layers=layers, timing=timing, name=title)
+
+
+def _normalised(samples: Tensor) -> Tensor:
+    """Bring each utterance to mean 0 and variance 1, as the feature extractor does."""
+    centred = samples - samples.mean(dim=1, keepdim=True)
+    return centred / (centred.square().mean(dim=1, keepdim=True) + 1e-7).sqrt()
+
+
+def _whisper(module: Any, extractor: Any, title: str) -> Adapter:  # noqa: ANN401
+    config, rate = module.config, int(extractor.sampling_rate)
+    # frames of the spectrogram are centred at whole hops; the second convolution takes every other one
+    hop = extractor.hop_length / rate
+    longest = 2 * config.max_source_positions * extractor.hop_length
+    prepare = _extracted(extractor, padding="max_length", max_length=longest)
+    layers = tuple(f"layers.{i}" for i in range(config.encoder_layers))
+    return Adapter(
+        module, rate, 2 * hop, 0.0, prepare=prepare, layers=layers, timing={"conv1": (hop, 0.0)}, fixed=longest / rate,
+        name=title,
+    )  # fmt: skip
+
+
+def _bert(module: Any, extractor: Any, title: str) -> Adapter:  # noqa: ANN401
+    rate, stride = int(extractor.sampling_rate), int(extractor.stride)
+    hop = _FBANK_HOP / _RATE
+    # `stride` frames of the filterbank, the first window beginning with the audio, are one frame of the network
+    offset = _FBANK_WINDOW / 2 / _RATE + (stride - 1) * hop / 2
+    layers = ("feature_projection", *(f"encoder.layers.{i}" for i in range(module.config.num_hidden_layers)))
+    return Adapter(module, rate, stride * hop, offset, prepare=_extracted(extractor), layers=layers, name=title)
+
+
+def _extracted(extractor: Any, **options: Any) -> Callable[[Tensor], dict[str, Tensor]]:  # noqa: ANN401
+    """Return what makes a model's input of an utterance by its own feature extractor."""
+
+    def prepare(samples: Tensor) -> dict[str, Tensor]:
+        found = extractor(samples[0].numpy(), sampling_rate=extractor.sampling_rate, return_tensors="pt", **options)
+        return {name: torch.as_tensor(value) for name, value in found.items()}
+
+    return prepare
