@@ -35,7 +35,7 @@ def planted(seed: int) -> Arrays:
     return {"first": random.normal(size=(50, 3)).astype(np.float32), "second": random.normal(size=(50, 5)).astype("f4")}
 
 
-def h5py() -> Any:
+def h5py() -> Any:  # noqa: ANN401
     try:
         return importlib.import_module("h5py")
     except ImportError:
@@ -158,7 +158,7 @@ def test_what_is_wrong_is_told_with_the_file(tmp_path: Path) -> None:
         (np.array([{"a": 1}], dtype=object), r"can not be read as activations"),
     ],
 )
-def test_a_file_that_is_not_like_the_first_is_named(array: Any, problem: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_like_the_first_is_named(array: Any, problem: str, tmp_path: Path) -> None:  # noqa: ANN401
     np.save(tmp_path / "one.npy", planted(0)["first"])
     np.save(tmp_path / "two.npy", array)
     source = StoredSource(tmp_path, ProbeSettings(frame_rate=RATE))
