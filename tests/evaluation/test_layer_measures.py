@@ -17,7 +17,7 @@ from phonoscope.evaluation.layer_measures import (
     layer_and_chance_outcomes,
     layer_outcomes,
 )
-from phonoscope.evaluation.linear_probe import linear_probe_outcomes
+from phonoscope.evaluation.linear_probe import _solve, linear_probe_outcomes
 from phonoscope.evaluation.outcomes import measure_value
 from phonoscope.evaluation.silhouettes import silhouette_outcomes
 from phonoscope.jobs import limited_threads
@@ -86,6 +86,33 @@ def test_the_probe_learns_nothing_from_the_speaker_it_is_asked_about() -> None:
     X = draws.standard_normal((40, 200))[speakers] + 0.1 * draws.standard_normal((400, 200))
     assert np.nanmean(linear_probe_outcomes(X, phones, np.zeros(400), 0)) > 0.99
     assert np.nanmean(linear_probe_outcomes(X, phones, speakers, 0)) < 0.5
+
+
+def test_a_matrix_that_rounding_has_made_indefinite_is_solved_all_the_same() -> None:
+    draws = np.random.default_rng(0)
+    vectors = np.linalg.qr(draws.standard_normal((5, 5)))[0]
+    exact = (vectors * [90.0, 4.0, 1.0, 0.0, 0.0]) @ vectors.T
+    rounded = (vectors * [90.0, 4.0, 1.0, 0.0, -0.02]) @ vectors.T
+    B = draws.standard_normal((5, 2))
+    expected = np.linalg.solve(exact + 0.01 * np.eye(5), B)
+    assert _solve(exact, B, 0.01) == pytest.approx(expected)
+    assert _solve(rounded, B, 0.01) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("n_speakers", [SPEAKERS, 1])
+def test_phones_that_lie_apart_come_out_right_and_shuffled_ones_by_chance(n_speakers: int) -> None:
+    panel = Panel(30, n_speakers, blur=0.0)
+    panel.X += 0.05 * np.random.default_rng(1).standard_normal(panel.X.shape) + 20 * np.eye(PHONES, 30)[panel.phones]
+    true, chance = layer_and_chance_outcomes(panel.X, panel.phones, panel.speakers, panel.utterances, seed=0)
+    assert list(true) == list(chance) == list(LAYER_MEASURES)
+    across = 0.0 if n_speakers > 1 else np.nan
+    for name, value in {"linear_probe": 1.0, "knn": 1.0, "abx_within": 0.0, "abx_across": across}.items():
+        np.testing.assert_array_equal(true[name], np.full(N, value))
+    values = {name: float(measure_value(chance[name], panel.phones)) for name in LAYER_MEASURES}
+    assert [values["linear_probe"], values["knn"]] == pytest.approx([1 / PHONES, 1 / PHONES], abs=0.07)
+    assert [values["abx_within"], values["abx_across"]] == pytest.approx([0.5, across + 0.5], abs=0.02, nan_ok=True)
+    assert true["silhouette"].min() > 0.5
+    assert values["silhouette"] < 0
 
 
 @pytest.mark.parametrize("n_speakers", [SPEAKERS, 1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 
 from phonoscope.evaluation.folds import assign_folds
 from phonoscope.evaluation.outcomes import indices
@@ -165,9 +165,14 @@ class _Ridge:
 
 
 def _solve(A: Floats, B: Floats, penalty: float) -> Floats:
-    """Solve ``(A + penalty) W = B`` for a symmetric A."""
+    """Solve ``(A + penalty) W = B`` for an A that is positive semidefinite but for rounding."""
     matrix = A.copy()
     matrix[np.diag_indices_from(matrix)] += penalty
     # the transpose is the same matrix in the order that LAPACK works in, without another copy
-    factor = cho_factor(matrix.T, lower=True, overwrite_a=True, check_finite=False)
+    try:
+        factor = cho_factor(matrix.T, lower=True, overwrite_a=True, check_finite=False)
+    except LinAlgError:  # very many samples of units that are all alike: A's rounding is greater than the penalty
+        values, vectors = eigh(A.astype(np.float64))
+        solved = vectors @ ((vectors.T @ B) / (np.maximum(values, 0.0) + penalty)[:, None])
+        return np.asarray(solved, A.dtype)
     return np.asarray(cho_solve(factor, B, check_finite=False))
