@@ -44,7 +44,8 @@ def write_activations(
 ) -> None:
     """Write ``folder/LAYER.npy`` for each of `layers`, or for all: float32, samples × units.
 
-    A sample's units are flattened as maps × time × frequency. Beside them ``layers.json``: each layer's shape, in the order of the layers.
+    A sample's units are flattened as maps × time × frequency. Beside them ``layers.json``: each layer's shape, in
+    the order of the layers.
 
     Computed in float32, batch by batch, straight into the files: memory does not grow with the panel. Where a sample
     has several frames, its activations are their mean.
