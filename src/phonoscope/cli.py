@@ -68,7 +68,8 @@ def _options(stages: Sequence[str] | None = None) -> type:
 RunOptions: Any = _options()
 SynthOptions: Any = _options(("synth",))
 CheckOptions: Any = _options(("seed", "corpus", "signal", "probing"))
-ProbeOptions: Any = _options(("seed", "corpus", "signal", "probing", "probe", "reduction", "clustering", "selection"))
+# all but those of what is not done: nothing is spoken, and nothing trained
+ProbeOptions: Any = _options([f.name for f in fields(Settings) if f.name not in ("synth", "recogniser")])
 _NONE_GIVEN, _NO_SYNTH_GIVEN, _NO_CHECK_GIVEN = RunOptions(), SynthOptions(), CheckOptions()
 _NO_PROBE_GIVEN = ProbeOptions()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,7 +107,10 @@ class _OwnStages(Stages):
         assert self.own is not None  # noqa: S101 - for the type checker
         own, layers = self.own, self.own.layers(self.settings.probe.layers)
         known = own.phones == corpus.phones
-        if self.settings.probing.correct_only and not known:
+        probing = self.settings.probing
+        if own.trained_with.recogniser.kind == "untrained":
+            probing = replace(probing, correct_only=False)  # as in its own run
+        if probing.correct_only and not known:
             msg = (
                 f"{own.folder}: the recogniser knows other phones than the corpus has ({_some(own.phones)}; "
                 f"{_some(corpus.phones)}), and can not be right about these; give --probing.correct_only false"
@@ -118,7 +121,7 @@ class _OwnStages(Stages):
         def predictor(rows: NDArray[np.int64]) -> NDArray[np.float32]:
             return predict(own.network, frames, rows, self.settings.recogniser.outputs)
 
-        panel = draw_panel(frames, corpus, self.settings.probing, self.settings.seed, predictor)
+        panel = draw_panel(frames, corpus, probing, self.settings.seed, predictor)
         folder = self.out / "activations"
         (folder / "times.json").unlink(missing_ok=True)
         write = partial(write_activations, own.network, frames, panel, folder, layers=layers, progress=self.progress)

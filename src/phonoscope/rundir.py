@@ -174,6 +174,7 @@ def _difference(config: Path, settings: Settings, corpus: str, model: Mapping[st
         f"corpus ({about.get('corpus')})": (about.get("corpus"), corpus),
         f"model ({about.get('model', 'a recogniser of its own')})": (about.get("model"), model.get("model")),
         f"state of the model {about.get('model')}": (about.get("weights"), model.get("weights")),
+        f"adapter of the model ({about.get('adapter')})": (about.get("adapter"), model.get("adapter")),
         f"version of phonoscope ({about.get('phonoscope')})": (about.get("phonoscope"), __version__),
     }
     for what, (old, new) in compared.items():

@@ -105,7 +105,8 @@ def collect(
                 picker = Picker(samples[here], utterance.id, mean=mean)
                 found = source.read(utterance, picker)
                 for name, file in files.items():
-                    file[here] = _averaged(found[name], picker.lengths[name], name, utterance.id)
+                    units = layers[name].units
+                    file[here] = _averaged(found[name], picker.lengths[name], units, (name, utterance.id))
                 advance(len(here))
         for file in files.values():
             file.flush()
@@ -116,8 +117,13 @@ def collect(
 
 
 def _averaged(
-    frames: NDArray[np.float32], lengths: NDArray[np.int64], layer: str, utterance: str
+    frames: NDArray[np.float32], lengths: NDArray[np.int64], units: int, names: tuple[str, str]
 ) -> NDArray[np.float32]:
+    layer, utterance = names
+    if frames.shape != (lengths.sum(), units):  # NumPy would repeat a single column as often as it takes
+        found = " × ".join(map(str, frames.shape))
+        msg = f"utterance {utterance}: layer {layer} gives {found} activations, not {lengths.sum()} × {units} as before"
+        raise ModelError(msg)
     if not np.isfinite(frames).all():
         kind = "not a number" if np.isnan(frames).any() else "infinite"
         msg = (

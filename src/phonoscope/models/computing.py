@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import math
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -51,12 +52,7 @@ class ComputedSource:
     """
 
     def __init__(self, adapter: Adapter, settings: ProbeSettings, name: str = "") -> None:
-        if settings.sample_rate and settings.sample_rate != adapter.sample_rate:
-            msg = (
-                f"{adapter.title} wants audio of {adapter.sample_rate} Hz, and --probe.sample_rate says "
-                f"{settings.sample_rate}; leave that out, recordings are resampled"
-            )
-            raise ModelError(msg)
+        _check_settings(adapter, settings)
         self.adapter, self.settings = adapter, settings
         self.title = adapter.title
         self.notes: list[str] = []
@@ -71,6 +67,7 @@ class ComputedSource:
             "model_class": type(adapter.module).__name__,
             "model_parameters": sum(p.numel() for p in self._module.parameters()),
             "model_sample_rate": adapter.sample_rate,
+            "adapter": _described(adapter),
         }
 
     def layers(self, utterances: Sequence[Utterance]) -> Mapping[str, Layer]:
@@ -98,7 +95,7 @@ class ComputedSource:
         samples = torch.from_numpy(utterance_audio(utterance, self.adapter.sample_rate))
         with self._where(f"utterance {utterance.id}"):
             if self.adapter.window:
-                return self._read_windows(samples, pick)
+                return self._read_windows(samples, utterance, pick)
             return self._read_whole(samples, utterance, pick)
 
     def _read_whole(self, samples: Tensor, utterance: Utterance, pick: Pick) -> dict[str, NDArray[np.float32]]:
@@ -112,10 +109,10 @@ class ComputedSource:
             seconds = len(samples) / self.adapter.sample_rate
             more = 0.0 if self.adapter.fixed else (seconds - self._trial(0)) / layer.hop
             if abs(n - seen.counts[0] - more) > _ROUNDING:
-                observed = (seconds - self._trial(0)) / (n - seen.counts[0]) if n != seen.counts[0] else float("inf")
                 msg = (
                     f"utterance {utterance.id}: layer {name} has {n} frames where {seen.counts[0] + more:.0f} were "
-                    f"expected: {_lie(layer.hop, observed)}"
+                    f"expected, as the adapter says one every {1000 * layer.hop:.4g} ms; the network has to give as "
+                    f"many frames a second for any length"
                 )
                 raise ModelError(msg)
             found[name] = self._frames(tensor, seen.axis, pick(layer, n))
@@ -128,7 +125,7 @@ class ComputedSource:
             raise ModelError(msg)
         return {name: found[name] for name in self._layers}
 
-    def _read_windows(self, samples: Tensor, pick: Pick) -> dict[str, NDArray[np.float32]]:
+    def _read_windows(self, samples: Tensor, utterance: Utterance, pick: Pick) -> dict[str, NDArray[np.float32]]:
         layer = next(iter(self._layers.values()))
         seconds = len(samples) / self.adapter.sample_rate
         n = max(1, int((seconds - layer.offset) / layer.hop + 1e-6) + 1)
@@ -137,13 +134,20 @@ class ComputedSource:
         for name in self._layers:  # every layer's picks are the same: each has a frame a window
             pick(self._layers[name], n)
 
+        given = 0
+
         def take(name: str, tensor: Tensor | None) -> None:
-            if tensor is not None:
-                parts[name].append(self._frames(tensor, 0, np.arange(len(tensor))))
+            if tensor is None or tensor.ndim == 0 or len(tensor) != given:
+                shape = "no tensor" if tensor is None else " × ".join(map(str, tensor.shape)) or "one number"
+                msg = f"utterance {utterance.id}: layer {name} gives {shape} for {given} windows, not a frame a window"
+                raise ModelError(msg)
+            parts[name].append(self._frames(tensor, 0, np.arange(given)))
 
         with tapped(self._module, self._layers, take):
             for i in range(0, len(numbers), _BATCH):
-                self._call(self._windows(samples, numbers[i : i + _BATCH]))
+                batch = numbers[i : i + _BATCH]
+                given = len(batch)
+                self._call(self._windows(samples, batch))
         return {name: np.concatenate(found)[place] for name, found in parts.items()}
 
     def _windows(self, samples: Tensor, numbers: NDArray[np.int64]) -> Tensor:
@@ -168,18 +172,26 @@ class ComputedSource:
         given = self.adapter.prepare(samples) if self.adapter.prepare else samples
         parameter = next(self._module.parameters(), None)
         device = torch.device("cpu") if parameter is None else parameter.device
-        training = self._module.training
+        # a part that is frozen while the rest is trained stays so
+        trained = [module for module in self._module.modules() if module.training]
         self._module.eval()
         try:
             with torch.inference_mode():
                 if isinstance(given, torch.Tensor):
-                    self._module(given.to(device))
+                    self._module(_moved(given, device))
                 elif isinstance(given, Mapping):
                     self._module(**{name: _moved(value, device) for name, value in given.items()})
-                else:
+                elif isinstance(given, tuple | list):
                     self._module(*(_moved(value, device) for value in given))
+                else:
+                    msg = (
+                        f"{self.title}: prepare returns a {type(given).__name__}; it has to return a tensor, a tuple "
+                        f"or a dictionary"
+                    )
+                    raise ModelError(msg)
         finally:
-            self._module.train(training)
+            for module in trained:
+                module.training = True
 
     def _trial(self, which: int) -> float:
         """Seconds of a trial."""
@@ -307,7 +319,35 @@ class _told:  # noqa: N801 - a context manager
 
 
 def _moved(value: Any, device: torch.device) -> Any:  # noqa: ANN401
-    return value.to(device) if isinstance(value, torch.Tensor) else value
+    """Bring a tensor to the network: to its device, and to float32 if it is not of whole numbers."""
+    if not isinstance(value, torch.Tensor):
+        return value
+    return value.to(device, torch.float32) if value.is_floating_point() else value.to(device)
+
+
+def _check_settings(adapter: Adapter, settings: ProbeSettings) -> None:
+    """See that no setting contradicts what the adapter says."""
+    rate = 1 / adapter.hop
+    for name, given, own, unit in (
+        ("sample_rate", settings.sample_rate or None, adapter.sample_rate, "samples a second"),
+        ("frame_rate", settings.frame_rate or None, rate, "frames a second"),
+        ("offset", settings.offset if settings.offset >= 0 else None, adapter.offset, "s to the first frame"),
+    ):
+        if given is not None and not math.isclose(given, own, rel_tol=1e-6, abs_tol=1e-9):
+            msg = (
+                f"{adapter.title} has {own:g} {unit} as its adapter says, and --probe.{name} says {given:g}; leave "
+                f"that out (recordings are resampled), or correct the adapter"
+            )
+            raise ModelError(msg)
+
+
+def _described(adapter: Adapter) -> str:
+    """Write down what an adapter says: with other times, the same weights give other activations."""
+    timing = ", ".join(f"{name} {hop:.9g} {offset:.9g}" for name, (hop, offset) in adapter.timing.items())
+    return (
+        f"hop {adapter.hop:.9g} s, offset {adapter.offset:.9g} s, window {adapter.window}, "
+        f"fixed {adapter.fixed:.9g} s, layers {' '.join(adapter.layers) or 'innermost'}{'; ' * bool(timing)}{timing}"
+    )
 
 
 def in_float32(module: nn.Module) -> tuple[nn.Module, str]:

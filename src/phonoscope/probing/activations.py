@@ -42,9 +42,9 @@ def write_activations(
     layers: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Write ``folder/LAYER.npy`` for each of `layers`, or for all.
+    """Write ``folder/LAYER.npy`` for each of `layers`, or for all: float32, samples × units.
 
-    float32, samples × units, flattened as maps × time × frequency. Beside them ``layers.json``: each layer's shape, in
+    A sample's units are flattened as maps × time × frequency. Beside them ``layers.json``: each layer's shape, in
     the order of the layers.
 
     Computed in float32, batch by batch, straight into the files: memory does not grow with the panel. Where a sample

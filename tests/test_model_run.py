@@ -1,0 +1,317 @@
+"""A model from elsewhere is probed as a whole, small: the files, going on, refusing; and a recogniser of our own."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pytest
+from safetensors.torch import save_file
+
+from phonoscope.cli import main
+from phonoscope.cutting import cut_samples
+from phonoscope.errors import ModelError, PhonoscopeError
+from phonoscope.experiment import run
+from phonoscope.model_run import probe, sizes_table
+from phonoscope.models.own_models import load_own
+from phonoscope.models.times import Layer
+from phonoscope.progress import Quiet
+from phonoscope.recogniser.building import build_recogniser
+from phonoscope.redrawing import redraw
+from phonoscope.results import Run
+from phonoscope.rundir import read_config, record
+from phonoscope.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from conftest import WriteAudio, WriteGrid
+
+PHONES = ("i", "u", "a", "s")
+SMALL = {
+    "corpus.phones": "french",
+    "corpus.validation": 0.5,
+    "signal.n_mels": 24,
+    "signal.context": 3,
+    "probing.n_per_phone": 6,
+    "probing.minimum": 2,
+    "reduction.tsne_iterations": 250,
+    "selection.stability_splits": 0,
+    "selection.kmedians_criterion": "silhouette",
+    "selection.spectral_criterion": "silhouette",
+    "selection.permutations": 99,
+    "evaluation.seeds": 2,
+    "evaluation.replicates": 20,
+    "evaluation.shuffles": 3,
+}
+FACTORY = """
+import torch
+from torch import nn
+from phonoscope import Adapter
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv1d(1, 8, 400, 160, 120)
+        self.relu = nn.ReLU()
+        self.state = nn.GRU(8, 6, batch_first=True)
+
+    def forward(self, samples):
+        return self.state(self.relu(self.conv(samples[:, None])).transpose(1, 2))[0]
+
+def net(seed=0, offset=0.005):
+    torch.manual_seed(seed)
+    return Adapter(Net(), 16000, 0.01, offset)
+
+def other():
+    return net(1)
+"""
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory, write_audio: WriteAudio, write_grid: WriteGrid) -> Path:
+    folder = tmp_path_factory.mktemp("corpora") / "speech"
+    for speaker in "abcd":
+        for number in range(2):
+            labels = [PHONES[(i + number) % 4] for i in range(12)]
+            write_audio(folder / speaker / f"{speaker}{number}.wav", 1.3)
+            phones = [(0.1 * i, 0.1 * (i + 1), label) for i, label in enumerate(labels)]
+            write_grid(folder / speaker / f"{speaker}{number}.TextGrid", phones)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The current folder, which has a package with a network."""
+    folder = tmp_path_factory.mktemp("work")
+    (folder / "planted_networks.py").write_text(FACTORY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "path", [*sys.path])
+        yield folder
+        sys.modules.pop("planted_networks", None)
+
+
+def arguments(model: str, corpus: Path, out: Path) -> list[str]:
+    given = [f"--{name}={value}" for name, value in SMALL.items()]
+    return ["probe", model, str(corpus), "--out", str(out), *given, "--jobs", "2"]
+
+
+@pytest.fixture(scope="module")
+def probed(corpus: Path, place: Path) -> Run:
+    out = place / "run"
+    assert main([*arguments("planted_networks:net", corpus, out), "--probe.layers", "conv,state", "--quiet"]) == 0
+    return Run(out)
+
+
+def test_a_probed_run_has_every_file_but_those_of_a_training(probed: Run, corpus: Path) -> None:
+    assert probed.finished
+    for name in (
+        "corpus.parquet",
+        "panel.csv",
+        "formants.csv",
+        "measures.csv",
+        "tests.csv",
+        "classes.json",
+        "figures/figure1.svg",
+        "activations/conv.npy",
+        "activations/state.npy",
+        "activations/times.json",
+    ):
+        assert (probed.path / name).stat().st_size > 0, name
+    for name in ("training.csv", "model.safetensors", "filters.csv", "features"):
+        assert not (probed.path / name).exists(), name
+    assert list(probed.layers) == ["conv", "state"]
+    assert probed.panel.group_by("phone").len()["len"].to_list() == [6] * 4
+    segments = pl.read_parquet(probed.path / "corpus.parquet")
+    split = probed.panel.join(segments, on=["utterance", "phone", "start", "end"])["split"]
+    assert set(split) == {"train", "validation"}, "the panel is drawn from all"
+    about = tomllib.loads((probed.path / "config.toml").read_text())["run"]
+    assert about["model"] == "planted_networks:net"
+    assert about["corpus"] == str(corpus)
+    assert about["model_parameters"] == 8 * 401 + 3 * 6 * (8 + 6 + 2)
+    assert about["model_sample_rate"] == 16_000
+    settings, _ = read_config(probed.path)
+    assert not settings.probing.correct_only
+
+
+def test_its_report_has_no_training(probed: Run) -> None:
+    page = (probed.path / "report.html").read_text()
+    assert '<section id="measures"' in page
+    assert '<section id="training"' not in page
+    assert 'href="#training"' not in page
+    assert "planted_networks:net" in page
+    assert "trained by" not in page
+
+
+def test_the_same_command_says_that_it_is_finished_and_another_model_is_refused(
+    probed: Run, corpus: Path, place: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    layers = ["--probe.layers", "conv,state"]
+    before = {path: path.stat().st_mtime_ns for path in probed.path.rglob("*")}
+    assert main([*arguments("planted_networks:net", corpus, probed.path), *layers]) == 0
+    assert "this run is finished" in capfd.readouterr().err
+    assert main([*arguments("planted_networks:other", corpus, probed.path), *layers]) == 2
+    assert "holds a run with another model (planted_networks:net)" in capfd.readouterr().err
+    # the same name, and other weights or times
+    source = place / "planted_networks.py"
+    for old, new, what in (
+        ("seed=0", "seed=3", "another state of the model planted_networks:net"),
+        ("offset=0.005", "offset=0.0", "another adapter of the model (hop 0.01 s, offset 0.005 s"),
+    ):
+        source.write_text(FACTORY.replace(old, new) + "# longer, so that it is compiled again\n" * 3)
+        sys.modules.pop("planted_networks", None)
+        assert main([*arguments("planted_networks:net", corpus, probed.path), *layers]) == 2
+        assert what in capfd.readouterr().err
+        source.write_text(FACTORY)
+        sys.modules.pop("planted_networks", None)
+    assert {path: path.stat().st_mtime_ns for path in probed.path.rglob("*")} == before
+
+
+class PulledPlug(Exception):  # noqa: N818 - not an error of anything
+    pass
+
+
+class Plug(Quiet):
+    """Ends a run once it has its activations."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def bar(self, text: str, total: int):  # type: ignore[no-untyped-def] # noqa: ANN201
+        if text == "clustering":
+            raise PulledPlug
+        return super().bar(text, total)
+
+
+def test_another_model_replaces_the_run_when_told_to(probed: Run, corpus: Path, place: Path) -> None:
+    out = place / "replaced"
+    settings = Settings().changed({**SMALL, "probe.layers": "state"})
+    plugs = []
+    for model in ("net", "other"):
+        plugs.append(Plug())
+        with pytest.raises(PulledPlug):
+            probe(f"planted_networks:{model}", corpus, out=out, settings=settings, overwrite=True, progress=plugs[-1])
+    assert read_config(out)[1]["model"] == "planted_networks:other"
+    assert not np.array_equal(Run(out).activations("state"), probed.activations("state"))
+    assert any(line.split()[:3] == ["state", "6", "6"] for line in plugs[0].said), "the table of sizes was not said"
+    # interrupted before the clustering, it goes on from the activations
+    written = (out / "activations" / "state.npy").stat().st_mtime_ns
+    with pytest.raises(PulledPlug):
+        probe("planted_networks:other", corpus, out=out, settings=settings, progress=Plug())
+    assert (out / "activations" / "state.npy").stat().st_mtime_ns == written
+
+
+def test_activations_are_those_of_the_network_at_the_panels_times(probed: Run, corpus: Path) -> None:
+    import soundfile  # noqa: PLC0415
+    import torch  # noqa: PLC0415
+
+    networks = sys.modules.get("planted_networks") or __import__("planted_networks")
+    net = networks.net().module.eval()
+    row = probed.panel.row(9, named=True)
+    (path,) = corpus.rglob(f"{row['utterance'].rpartition('/')[2]}.wav")
+    samples = torch.from_numpy(soundfile.read(path, dtype="float32")[0])
+    with torch.inference_mode():
+        states = net(samples[None])[0]
+    nearest = states[round((row["time"] - 0.005) / 0.01)].numpy()
+    np.testing.assert_allclose(probed.activations("state")[9], nearest, atol=1e-6)
+
+
+def test_samples_are_cut_and_the_report_is_drawn_again(probed: Run, tmp_path: Path) -> None:
+    (cut,) = cut_samples(probed.path, [3], out=tmp_path)
+    assert cut.audio.stat().st_size > 1000
+    page = (probed.path / "report.html").read_bytes()
+    redraw(probed.path)
+    assert (probed.path / "report.html").read_bytes() == page
+
+
+def test_what_is_not_there_is_one_sentence_and_status_2(
+    corpus: Path, place: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for model, speech, message in (
+        ("no/such/model", corpus, "no/such/model: there is no such file or folder"),
+        ("planted_networks:none", corpus, "planted_networks has no function none"),
+        ("planted_networks:net", place / "nowhere", "nowhere"),
+    ):
+        assert main(arguments(model, speech, place / "refused")) == 2
+        said = capfd.readouterr().err
+        assert said.count("phonoscope: ") == 1
+        assert message in said
+        assert "Traceback" not in said
+    assert main([*arguments("planted_networks:net", corpus, place / "refused"), "--probe.layers", "stat"]) == 2
+    assert "no layer is called 'stat'; there are state" in capfd.readouterr().err
+
+
+def saved(folder: Path, settings: Settings, phones: tuple[str, ...] = PHONES) -> Path:
+    """A run's folder as it is after a training, which did not take place."""
+    folder.mkdir()
+    network = build_recogniser(len(phones), settings)
+    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    save_file(state, folder / "model.safetensors", metadata={"phones": " ".join(phones)})
+    record(folder, settings, "elsewhere", 1)
+    return folder
+
+
+@pytest.mark.parametrize(("kind", "correct_only"), [("cnn", False), ("untrained", True)])
+def test_an_own_recogniser_gives_what_its_own_run_gave(
+    corpus: Path,
+    tmp_path: Path,
+    kind: str,
+    correct_only: bool,  # noqa: FBT001
+) -> None:
+    phones = tuple(phone for phone in corpus_phones(corpus))
+    settings = Settings().changed({**SMALL, "recogniser.kind": kind, "probing.correct_only": correct_only, "seed": 5})
+    own = saved(tmp_path / "own", settings, phones)
+    record(own, settings, str(corpus.resolve()), 1)
+    with pytest.raises(PulledPlug):
+        run(corpus, out=own, settings=settings, progress=Plug())
+    # the signal and the recogniser are the run's, whatever is said
+    asked = Settings().changed({**SMALL, "probing.correct_only": correct_only, "seed": 5, "signal.n_mels": 40,
+                                "probe.layers": "mp*, D3"})  # fmt: skip
+    with pytest.raises(PulledPlug):
+        probe(own / "model.safetensors", corpus, out=tmp_path / "probed", settings=asked, progress=Plug())
+    first, second = Run(own), Run(tmp_path / "probed")
+    assert second.panel.equals(first.panel)
+    assert list(second.layers) == ["mp1", "mp2", "D3"]
+    for layer in second.layers:
+        np.testing.assert_array_equal(second.activations(layer), first.activations(layer))
+    assert read_config(second.path)[1]["model"] == str(own.resolve())
+
+
+def corpus_phones(corpus: Path) -> tuple[str, ...]:
+    from phonoscope.corpus.reading import read_corpus  # noqa: PLC0415
+
+    return read_corpus(corpus, Settings().changed(SMALL), jobs=1, progress=Quiet()).phones
+
+
+def test_own_recognisers_that_do_not_fit_are_told_of(corpus: Path, tmp_path: Path) -> None:
+    settings = Settings().changed(SMALL)
+    own = saved(tmp_path / "own", settings, ("x", "y"))
+    assert load_own(own).phones == ("x", "y")
+    with pytest.raises(ModelError, match=r"knows other phones than the corpus has \(x y; .*correct_only false"):
+        probe(own, corpus, out=tmp_path / "out", settings=settings)
+    with pytest.raises(ModelError, match="no layer is called 'conv3'; there are conv"):
+        probe(own, corpus, out=tmp_path / "layers", settings=settings.changed({"probe.layers": "conv3"}))
+    record(own, settings.changed({"signal.n_mels": 40}), "elsewhere", 1)
+    with pytest.raises(ModelError, match=r"not the recogniser that config.toml beside it tells of"):
+        load_own(own)
+    (own / "model.safetensors").write_bytes(b"broken")
+    with pytest.raises(ModelError, match="not the recogniser"):
+        load_own(own)
+    (own / "config.toml").unlink()
+    with pytest.raises(PhonoscopeError, match="holds no run"):
+        probe(own / "model.safetensors", corpus, out=tmp_path / "none", settings=settings)
+
+
+def test_the_table_of_sizes_is_aligned() -> None:
+    lines = sizes_table([Layer("conv", (128, 32), 0.01, 0.005), Layer("", (6,), 0.0125, 0.0)], 1000)
+    assert lines[1].split() == ["conv", "128", "×", "32", "4,096", "10", "5", "16.4"]
+    assert lines[2].split() == ["output", "6", "6", "12.5", "0", "0.0"]
+    assert len({line.index(word) for line, word in zip(lines, ("units", "4,096", "6  "), strict=True)}) <= 2
