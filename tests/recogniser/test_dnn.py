@@ -118,7 +118,7 @@ def test_it_learns_what_is_easy_twice_the_same(
 def test_dropout_follows_every_hidden_layer() -> None:
     model = build_recogniser(3, settings("7,9,8")).train()
     seen: list[tuple[int, ...]] = []
-    model.dropout.register_forward_hook(  # type: ignore[union-attr, operator]
+    model.dropout.register_forward_hook(  # type: ignore[union-attr]
         lambda _module, inputs, _output: seen.append(tuple(inputs[0].shape))
     )
     model(torch.zeros(2, 3, 5, 22))

@@ -223,7 +223,11 @@ def others(name: str) -> list[Any]:
     return [v for v in steps if (low is None or v >= low) and (high is None or v <= high)]
 
 
-HOPS: dict[str, list[Any]] = {"signal.sample_rate": [8_000], "signal.hop_ms": [5.0, 12.5]}  # whole numbers of samples
+OTHERS: dict[str, list[Any]] = {
+    "signal.sample_rate": [8_000],  # whole numbers of samples
+    "signal.hop_ms": [5.0, 12.5],
+    "recogniser.hidden": ["512,512", "1024,1024,1024,1024", "1024,1024,1024,1024,1000"],
+}
 # these two are said by what came out of them: the numbers of clusters of the grid, and of the classes
 NAMES = [name for name, _ in Settings().flat() if name not in ("clustering.k", "selection.k")]
 
@@ -231,11 +235,14 @@ NAMES = [name for name, _ in Settings().flat() if name not in ("clustering.k", "
 @pytest.mark.parametrize("name", NAMES)
 def test_the_methods_name_every_setting(name: str) -> None:
     corpus = "some/folder" if name.startswith("corpus.") else "built-in"
-    values = HOPS.get(name) or others(name)
+    values = OTHERS.get(name) or others(name)
     assert values
+    # these two are the dense network's
+    own = {"recogniser.kind": "dnn"} if name in ("recogniser.hidden", "recogniser.activation") else {}
+    before = Settings().changed(own)
     for value in values:
-        other = Settings().changed({name: value})
-        assert paragraph(other, corpus) != paragraph(Settings(), corpus), f"{name} = {value} is not to be seen"
+        other = before.changed({name: value})
+        assert paragraph(other, corpus) != paragraph(before, corpus), f"{name} = {value} is not to be seen"
 
 
 def test_the_methods_tell_what_was_run_and_what_came_out() -> None:
