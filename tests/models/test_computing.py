@@ -237,7 +237,8 @@ def test_input_may_be_a_tuple_or_a_dictionary(corpus: Corpus, tmp_path: Path) ->
 
 
 def test_settings_that_contradict_the_adapter_are_refused() -> None:
-    for name, value in (("sample_rate", 16_000), ("frame_rate", 50.0), ("offset", 0.25)):
+    wrong: dict[str, Any] = {"sample_rate": 16_000, "frame_rate": 50.0, "offset": 0.25}
+    for name, value in wrong.items():
         with pytest.raises(ModelError, match=rf"Net .*--probe\.{name}"):
             computed(made(), **{name: value})
     computed(made(), sample_rate=RATE, frame_rate=100.0, offset=0.005)

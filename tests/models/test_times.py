@@ -165,7 +165,7 @@ def test_nearest_frames_are_the_nearest(hop: float, offset: float, n: int, share
 
 def test_of_two_equally_near_frames_it_is_the_earlier_one_whatever_is_rounded() -> None:
     layer = Layer("l", (1,), 0.01, 0.005)
-    middles = 0.01 * np.arange(1, 500)
+    middles = 0.01 * np.arange(1, 500, dtype=np.float64)
     np.testing.assert_array_equal(nearest_frames(middles, layer, 500, "u"), np.arange(499))
     np.testing.assert_array_equal(nearest_frames(middles + 0.005, layer, 500, "u"), np.arange(1, 500))
 
