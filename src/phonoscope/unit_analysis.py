@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 
 from phonoscope.evaluation.selectivity import mean_responses, phoneme_selectivity
-from phonoscope.evaluation.unit_clusters import UnitClusters, cluster_units
 from phonoscope.files import write_frame, write_text, written_whole
 from phonoscope.phonology.attributes import phone_attributes
+from phonoscope.phonology.unit_clusters import UnitClusters, cluster_units
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -72,7 +72,7 @@ def test_a_label_that_looks_like_a_script_stays_text(open_page: OpenPage, writte
 def test_every_choice_of_every_selector_shows_one_pane(open_page: OpenPage, written: Path) -> None:
     page = open_page(written)
     pickers = page.locator(".picker").all()
-    assert len(pickers) == 8
+    assert len(pickers) == 9
     for picker in pickers:
         name = picker.get_attribute("id")
         (first,) = picker.evaluate(PANES)
@@ -358,7 +358,7 @@ def test_every_kind_of_figure_can_be_saved(open_page: OpenPage, written: Path) -
             root = parse(content.decode("utf-8"))
             assert number(root, "width") > 100
             names.add(name)
-    assert len(names) == 7
+    assert len(names) == 8
 
 
 def test_a_figure_is_saved_as_a_picture_of_three_times_its_size(open_page: OpenPage, written: Path) -> None:
@@ -372,15 +372,17 @@ def test_a_figure_is_saved_as_a_picture_of_three_times_its_size(open_page: OpenP
 
 
 def test_tables_are_saved_as_the_run_has_them(open_page: OpenPage, written: Path) -> None:
-    page = open_page(written)
-    buttons = page.locator("[data-act=csv]").all()
     names = set()
-    for button in buttons:
-        name, content = saved(page, button)
-        assert content == (written.parent / name).read_bytes()
-        names.add(name)
+    n = open_page(written).locator("[data-act=csv]").count()
+    for first in range(0, n, 8):  # a browser stops a page that saves more than ten files
+        page = open_page(written)
+        for button in page.locator("[data-act=csv]").all()[first : first + 8]:
+            name, content = saved(page, button)
+            assert content == (written.parent / name).read_bytes()
+            names.add(name)
     assert names == {f"{name}.csv" for name in (
         "scores", "per_phone", "selection", "classes", "organisation", "filters", "formants", "training", "panel",
+        "units", "unit_features", "unit_responses",
     )}  # fmt: skip
 
 

@@ -265,4 +265,4 @@ def test_everything_has_a_name_and_no_two_elements_an_id(open_page: OpenPage, wr
     )
     assert all(pictures)
     headings = page.evaluate("[...document.querySelectorAll('h1, h2')].map((h) => h.tagName)")
-    assert headings == ["H1", *["H2"] * 12]
+    assert headings == ["H1", *["H2"] * 13]
