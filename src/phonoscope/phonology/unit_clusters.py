@@ -65,7 +65,8 @@ def cluster_units(psi: NDArray[np.integer], n_clusters: int, most: int = _DRAWN)
     place = np.empty(n_phones)
     place[phone_order] = np.arange(n_phones)
     order = _turned(tree, of_drawn @ place / of_drawn.sum(axis=1))
-    labels = fcluster(tree, n_clusters, "maxclust")
+    # equal units would be parted too
+    labels = fcluster(tree, min(n_clusters, len(np.unique(of_drawn, axis=0))), "maxclust")
     # a cluster is a branch, and so stands together
     names = {label: i + 1 for i, label in enumerate(dict.fromkeys(labels[order].tolist()))}
     labels = np.array([names[label] for label in labels.tolist()], np.int64)

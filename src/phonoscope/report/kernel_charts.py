@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 
 KERNEL_WORDS: Final = (
     " Below the maps stand the filter's own weights, for the spectrogram and for its first and second differences in "
-    "time: the first colour is positive, the other negative. Beside each is the magnitude of its Fourier transform: "
-    "temporal modulation to the right, from -1/2 to 1/2 cycle a frame, spectral modulation upwards, from 0 to 1/2 "
-    "cycle a mel band. Energy on one side of the middle means that the filter answers to frequencies that fall, or "
-    "rise, with time."
+    "time, blue where they are positive, orange where negative, and beside each the magnitude of its Fourier "
+    "transform: temporal modulation to the right, from -1/2 to 1/2 cycle a frame, spectral modulation upwards, from 0 "
+    "to 1/2 cycle a mel band. Right of the middle are sweeps that fall with time, left of it those that rise."
 )
 _CHANNELS = ("static", "Δ", "ΔΔ")
 _WEIGHT, _POINT = 17.0, 11.0
