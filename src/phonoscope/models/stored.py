@@ -1,20 +1,18 @@
-"""Activations that were computed elsewhere: a folder with a file an utterance, and a frame rate."""
+"""Activations computed elsewhere and stored, a file an utterance, or a file an utterance and layer."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import zipfile
-from pickle import UnpicklingError
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from phonoscope.errors import ModelError
+from phonoscope.models.computing import WIDEST
 from phonoscope.models.layers import choose, split_patterns
+from phonoscope.models.resolving import first_centre
+from phonoscope.models.stored_files import read_arrays
+from phonoscope.models.stored_folder import activation_files, assigned, files_digest
 from phonoscope.models.times import Layer
 
 if TYPE_CHECKING:
@@ -27,204 +25,167 @@ if TYPE_CHECKING:
     from phonoscope.models.source import Pick
     from phonoscope.settings import ProbeSettings
 
-    Arrays = dict[str, NDArray[np.float32]]
-
-_SUFFIXES = (".npy", ".npz", ".pt", ".pth", ".safetensors", ".h5", ".hdf5")
-_ONLY = "activations"
-"""What the layer is called where a file has one array without a name."""
-_FRAMES, _SHARE = 3, 0.05
-"""By how many frames, and by which share, their number may differ from duration × frame rate."""
-_BROKEN = (OSError, ValueError, KeyError, RuntimeError, EOFError, SafetensorError, UnpicklingError, zipfile.BadZipFile)
+_SLACK = 3.0
+"""Frames by which an utterance may have more or fewer than its duration says: rounding, padding, and edges lost."""
+_MAPS = 2
+"""Axes of a layer that has one number a unit and frame; one that has more has maps."""
 
 
 class StoredSource:
-    """A folder of activations.
-
-    A file belongs to the utterance whose id is its path in the folder without the ending, or, where one file alone
-    has that name, its name. Files of several arrays (``.npz``, ``.pt`` with a dictionary, ``.safetensors``, HDF5) have
-    a layer in each; otherwise each folder within is a layer, or there is one layer.
+    """Layers of activations in files; fulfils `phonoscope.models.source.Source`.
 
     Parameters
     ----------
     path
-        The folder.
+        Folder of NumPy, PyTorch, safetensors or HDF5 files called after the utterances, or of folders called after the
+        layers with such files in each. An array has shape (frames, …), or (1, frames, units, …).
     settings
-        Frame rate, offset, layers, and whether maps are averaged.
+        Frame rate and offset, which layers, and whether maps are averaged.
 
     Raises
     ------
     ModelError
-        The folder has no file of activations, or no frame rate is given.
+        The frame rate is not said, or no activations are there.
     """
 
     def __init__(self, path: Path, settings: ProbeSettings) -> None:
         if not settings.frame_rate:
-            msg = f"{path}: say by --probe.frame_rate how many frames a second the stored activations have"
+            msg = (
+                f"{path}: say by --probe.frame_rate how many frames a second these activations have, and by "
+                f"--probe.offset at which second frame 0 is centred (half a frame if not said)"
+            )
             raise ModelError(msg)
         self.path, self.settings = path, settings
-        self.title, self.notes = path.name, list[str]()
-        self._files = {
-            file.relative_to(path).with_suffix("").as_posix(): file
-            for file in sorted(path.rglob("*"))
-            if file.suffix.lower() in _SUFFIXES and not file.name.startswith(".")
-        }
-        if not self._files:
-            msg = f"{path}: holds no activations; there has to be a file an utterance ({', '.join(_SUFFIXES)})"
-            raise ModelError(msg)
-        self._by_name: dict[tuple[str, str], list[str]] = {}
-        for key in self._files:
-            top, _, _ = key.partition("/")
-            for folder in ("", top):
-                self._by_name.setdefault((folder, key.rsplit("/", 1)[-1]), []).append(key)
+        self.title = path.resolve().name
+        self.notes: list[str] = []
+        self._files = activation_files(path)
         self._layers: dict[str, Layer] = {}
-        self.about: Mapping[str, str | int] = {"model": str(path.resolve()), "weights": self._digest()}
-
-    def _digest(self) -> str:
-        """Fingerprint the files: names and sizes of all, the content of the first."""
-        made = hashlib.sha256()
-        for key, file in self._files.items():
-            made.update(f"{key}:{file.stat().st_size}\n".encode())
-        made.update(next(iter(self._files.values())).read_bytes())
-        return made.hexdigest()[:16]
+        self._places: dict[str, tuple[str, str]] = {}
+        self._assigned: Mapping[str, Mapping[str, Path]] = {}
+        self.about: Mapping[str, str | int] = {
+            "model": str(path.resolve()),
+            "weights": files_digest(path, self._files),
+            "model_class": "activations computed elsewhere",
+            "model_files": len(self._files),
+        }
 
     def layers(self, utterances: Sequence[Utterance]) -> Mapping[str, Layer]:
-        """Return the layers asked for, as the first utterance has them; see `Source`.
+        """Return the layers that the first utterance has; see `Source`.
 
         Raises
         ------
         ModelError
-            There is no file for an utterance, or no such layer.
+            An utterance has no file, or there is no such layer, or it is too wide.
         """
-        if not self._layers:
-            for utterance in utterances:
-                self._of(utterance)
-            first = self._read(utterances[0])
-            patterns = split_patterns(self.settings.layers)
-            names = choose(list(first), patterns, str(self.path))[0] if patterns else list(first)
-            hop = 1 / self.settings.frame_rate
-            offset = self.settings.offset if self.settings.offset >= 0 else hop / 2
-            for name in names:
-                shape = first[name].shape[1:]
-                self._layers[name] = Layer(name, shape[:1] if self.settings.pool == "mean" else shape, hop, offset)
+        self._assigned = assigned(self.path, self._files, [utterance.id for utterance in utterances])
+        shapes: dict[str, tuple[int, ...]] = {}
+        for folder, files in self._assigned.items():
+            file = files[utterances[0].id]
+            arrays = read_arrays(file)
+            for inner, array in arrays.items():
+                name = folder if folder and len(arrays) == 1 else "/".join(filter(None, (folder, inner)))
+                name = name or self.title
+                self._places[name] = folder, inner
+                shapes[name] = array.shape
+        patterns = split_patterns(self.settings.layers)
+        chosen = choose(list(shapes), patterns, str(self.path))[0] if patterns else list(shapes)
+        if not chosen:
+            msg = f"{self.path}: the file of utterance {utterances[0].id} holds no array; store its activations there"
+            raise ModelError(msg)
+        hop, offset = 1 / self.settings.frame_rate, first_centre(self.settings)
+        self._layers = {
+            name: Layer(name, self._pooled(self._frame(shapes[name], name)), hop, offset) for name in chosen
+        }
+        for name, layer in self._layers.items():
+            if not 0 < layer.units <= WIDEST:
+                pool = ", or average its maps by --probe.pool mean" if len(layer.shape) > 1 else ""
+                msg = (
+                    f"{self.path}: layer {name} has {_times(layer.shape)} = {layer.units:,} units a frame, not "
+                    f"1 to {WIDEST:,}; choose other layers by --probe.layers{pool}"
+                )
+                raise ModelError(msg)
         return self._layers
 
     def read(self, utterance: Utterance, pick: Pick) -> Mapping[str, NDArray[np.float32]]:
-        """Read an utterance's file; see `Source`.
+        """Read an utterance; see `Source`.
 
         Raises
         ------
         ModelError
-            It is broken, lacks a layer, or has other units or another number of frames than it should.
+            A file is broken, a layer is missing or of another width, or it has not as many frames as the utterance's
+            duration and the frame rate say.
         """
-        arrays, found = self._read(utterance), {}
-        where = next(iter(self._of(utterance).values()))
-        for name, layer in self._layers.items():
-            if name not in arrays:
-                msg = f"{where}: has no layer {name!r}, as the first utterance has; compute it anew"
-                raise ModelError(msg)
-            frames = arrays[name]
-            if self.settings.pool == "mean" and frames.ndim > 2:  # noqa: PLR2004 - frames, maps, and more
-                frames = frames.reshape(*frames.shape[:2], -1).mean(axis=2)
-            if frames.shape[1:] != layer.shape:
-                msg = (
-                    f"{where}: layer {name} has {_sizes(frames.shape[1:])} units a frame, and {_sizes(layer.shape)} in "
-                    f"the first utterance; compute it anew"
-                )
-                raise ModelError(msg)
-            expected = utterance.duration * self.settings.frame_rate
-            if abs(len(frames) - expected) > _FRAMES + _SHARE * expected:
-                msg = (
-                    f"{where}: layer {name} has {len(frames)} frames, and {utterance.duration:.2f} s at "
-                    f"{self.settings.frame_rate:g} a second are {expected:.0f}; correct --probe.frame_rate "
-                    f"({len(frames) / utterance.duration:.4g} would fit)"
-                )
-                raise ModelError(msg)
-            found[name] = np.ascontiguousarray(frames[pick(layer, len(frames))]).reshape(-1, layer.units)
-        return found
+        wanted: dict[str, list[str]] = defaultdict(list)
+        for name in self._layers:
+            wanted[self._places[name][0]].append(name)
+        found: dict[str, NDArray[np.float32]] = {}
+        for folder, names in wanted.items():
+            file = self._assigned[folder][utterance.id]
+            arrays = read_arrays(file, {self._places[name][1] for name in names})
+            for name in names:
+                inner = self._places[name][1]
+                if inner not in arrays:
+                    msg = (
+                        f"{file}: layer {name} is missing, which the first utterance has; store the same layers of "
+                        f"every utterance, or choose those that all have by --probe.layers"
+                    )
+                    raise ModelError(msg)
+                found[name] = self._picked(arrays[inner], self._layers[name], utterance, file, pick)
+        return {name: found[name] for name in self._layers}
 
-    def _of(self, utterance: Utterance) -> dict[str, Path]:
-        """Return an utterance's files: one by the name "", or one a layer."""
-        whole = self._find("", utterance.id)
-        if whole is not None:
-            return {"": whole}
-        tops = dict.fromkeys(key.partition("/")[0] for key in self._files if "/" in key)
-        layered = {top: file for top in tops if (file := self._find(top, utterance.id)) is not None}
-        if not layered:
-            msg = f"{self.path}: has no file for utterance {utterance.id}; give it one, or leave the utterance out"
+    def _picked(
+        self, array: NDArray[Any], layer: Layer, utterance: Utterance, file: Path, pick: Pick
+    ) -> NDArray[np.float32]:
+        frame = self._frame(array.shape, layer.name)
+        array = array[0] if array.ndim > max(len(frame) + 1, _MAPS) else array
+        self._check_frames(array.shape, layer, utterance, file)
+        if self._pooled(frame) != layer.shape:
+            msg = (
+                f"{file}: a frame of layer {layer.name} is {_times(self._pooled(frame))}, and {_times(layer.shape)} in "
+                f"the first utterance; take all utterances from the same model, with frames along the first axis"
+            )
             raise ModelError(msg)
-        return layered
+        with np.errstate(over="ignore"):  # what is infinite then is told with the layer's name
+            frames = np.asarray(array[pick(layer, len(array))], np.float32)
+        if self.settings.pool == "mean" and frames.ndim > _MAPS:
+            frames = frames.reshape(*frames.shape[:_MAPS], -1).mean(axis=2)
+        return np.ascontiguousarray(frames.reshape(len(frames), layer.units))
 
-    def _find(self, folder: str, utterance: str) -> Path | None:
-        key = f"{folder}/{utterance}" if folder else utterance
-        if key in self._files:
-            return self._files[key]
-        named = self._by_name.get((folder, utterance.rsplit("/", 1)[-1]), [])
-        return self._files[named[0]] if len(named) == 1 else None
-
-    def _read(self, utterance: Utterance) -> Arrays:
-        files = self._of(utterance)
-        found: Arrays = {}
-        for folder, file in files.items():
-            try:
-                arrays = _load(file)
-            except _BROKEN as error:
-                said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                msg = f"{file}: can not be read as activations ({said}); compute it anew"
-                raise ModelError(msg) from None
-            if folder and len(arrays) > 1:
-                msg = f"{file}: holds {len(arrays)} arrays, and its folder is a layer; give each layer its own folder"
-                raise ModelError(msg)
-            found |= {folder or name: _as_frames(array, file) for name, array in arrays.items()}
-        return found
-
-
-def _load(file: Path) -> dict[str, Any]:
-    """Read the arrays of a file; nothing in it is run."""
-    suffix = file.suffix.lower()
-    if suffix == ".npy":
-        return {_ONLY: np.load(file, allow_pickle=False)}
-    if suffix == ".npz":
-        with np.load(file, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    if suffix == ".safetensors":
-        return {name: tensor.float().numpy() for name, tensor in load_file(file).items()}
-    if suffix in (".h5", ".hdf5"):
-        return _load_hdf5(file)
-    stored = torch.load(file, map_location="cpu", weights_only=True)
-    tensors = stored if isinstance(stored, dict) else {_ONLY: stored}
-    if not all(isinstance(tensor, torch.Tensor) for tensor in tensors.values()):
-        msg = "it has to hold a tensor, or a dictionary of tensors"
-        raise ValueError(msg)
-    return {str(name): tensor.detach().float().numpy() for name, tensor in tensors.items()}
-
-
-def _load_hdf5(file: Path) -> dict[str, Any]:
-    try:
-        library: Any = importlib.import_module("h5py")
-    except ImportError:
-        msg = f"{file}: HDF5 files need the package h5py: pip install 'phonoscope[hdf5]'"
-        raise ModelError(msg) from None
-    found: dict[str, Any] = {}
-
-    def take(name: str, item: Any) -> None:  # noqa: ANN401
-        if isinstance(item, library.Dataset):
-            found[name] = item[()]
-
-    with library.File(file, "r") as stored:
-        stored.visititems(take)
-    return found
-
-
-def _as_frames(array: Any, file: Path) -> NDArray[np.float32]:  # noqa: ANN401
-    """Return an array as frames × units, or frames × maps × more, float32."""
-    found = np.asarray(array)
-    if found.dtype.kind not in "fiu" or found.ndim == 0:
-        msg = f"{file}: holds {found.dtype} of shape {found.shape}, not frames × units of numbers; compute it anew"
+    def _check_frames(self, shape: tuple[int, ...], layer: Layer, utterance: Utterance, file: Path) -> None:
+        """Hold the number of frames against the duration: as much is lost at the end as at the start."""
+        n, rate = shape[0], self.settings.frame_rate
+        expected = max((utterance.duration - 2 * layer.offset) * rate + 1, 0.0)
+        slack = _SLACK + layer.offset * rate
+        if abs(n - expected) <= slack:
+            return
+        other = next((i for i, size in enumerate(shape) if i and abs(size - expected) <= slack), None)
+        if other is not None:
+            todo = f"store it with its frames first (another axis has {shape[other]})"
+        elif n > expected:
+            todo = "correct --probe.frame_rate, or cut off frames of padding"
+        else:
+            todo = "correct --probe.frame_rate, or store all frames of the utterance"
+        msg = (
+            f"{file}: layer {layer.name} has {n} frames for {utterance.duration:.3f} s, {n / utterance.duration:.4g} a "
+            f"second, where about {expected:.0f} were expected at {rate:g} a second; {todo}, or leave the layer out by "
+            f"--probe.layers"
+        )
         raise ModelError(msg)
-    if found.ndim > 2 and found.shape[0] == 1:  # noqa: PLR2004 - a batch of one utterance
-        found = found[0]
-    return np.asarray(found[:, None] if found.ndim == 1 else found, np.float32)
+
+    def _pooled(self, frame: tuple[int, ...]) -> tuple[int, ...]:
+        return frame[:1] if self.settings.pool == "mean" else frame
+
+    def _frame(self, shape: tuple[int, ...], name: str) -> tuple[int, ...]:
+        """Return the shape of a frame, without the axis of frames and a leading axis of one utterance."""
+        if not shape:
+            msg = (
+                f"{self.path}: {name} is a single number; activations have shape (frames, units): leave it out by "
+                f"--probe.layers"
+            )
+            raise ModelError(msg)
+        # (1, units) is one frame
+        return shape[2:] if len(shape) > _MAPS and shape[0] == 1 else shape[1:] or (1,)
 
 
-def _sizes(shape: tuple[int, ...]) -> str:
+def _times(shape: tuple[int, ...]) -> str:
     return " × ".join(map(str, shape))
