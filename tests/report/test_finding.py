@@ -192,7 +192,7 @@ ABOUT = {"corpus": "built-in", "phonoscope": "0.1.0", "python": "3.11.7", "jobs"
 
 
 def paragraph(settings: Settings, corpus: str = "built-in", ks: Sequence[int] = (33,)) -> str:
-    about = {**ABOUT, "corpus": corpus}
+    about = {**ABOUT, "corpus": corpus} | ({"model": "theirs"} if settings.probe.pool == "mean" else {})
     return methods(settings, about, "5.0 minutes", panel=PANEL, training=TRAINING, ks=list(ks))
 
 
@@ -228,8 +228,14 @@ OTHERS: dict[str, list[Any]] = {
     "signal.hop_ms": [5.0, 12.5],
     "recogniser.hidden": ["512,512", "1024,1024,1024,1024", "1024,1024,1024,1024,1000"],
 }
-# these two are said by what came out of them: the numbers of clusters of the grid, and of the classes
-NAMES = [name for name, _ in Settings().flat() if name not in ("clustering.k", "selection.k")]
+# these are said by what came out of them: the numbers of clusters of the grid and of the classes, and the layers with
+# their times of a model that was probed
+UNSAID = (
+    "clustering.k",
+    "selection.k",
+    *(f"probe.{name}" for name in ("layers", "frame_rate", "offset", "sample_rate")),
+)
+NAMES = [name for name, _ in Settings().flat() if name not in UNSAID]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -99,6 +99,8 @@ def methods(
             _clustering(settings, n, ks),
             error_bars(settings, panel),
             _classes(settings),
+            _units(settings),
+            _structure(settings),
             versions,
         ]
     )
@@ -280,6 +282,33 @@ def _classes(settings: Settings) -> str:
         "conjunction of phonological features whose phones fit it best (F of the phones' shares), tested by permuting "
         f"the features among the phones ({s.permutations:,} permutations, corrected by Holm's method for the number of "
         "classes)."
+    )
+
+
+def _units(settings: Settings) -> str:
+    u = settings.units
+    return (
+        f"The phoneme selectivity index of a unit is the number of phones from which it singles a phone out by a "
+        f"one-sided rank-sum test (p < {u.alpha:g}, at most {u.samples:,} samples of each phone); a unit is selective "
+        f"from {_percent(u.threshold)} of the phones on; units were joined by Ward's linkage of their indices into "
+        f"{u.clusters} groups."
+    )
+
+
+def _structure(settings: Settings) -> str:
+    s = settings.structure
+    near = "the smallest angle from the centre of the phones" if s.similarity == "cosine" else "the smallest distance"
+    sizes = (
+        f"; F by panel size is that of {s.draws} parts of the panel of each size, from {s.smallest:,} samples of each "
+        f"phone to {s.largest:,} in all"
+        if s.draws
+        else ""
+    )
+    return (
+        f"Analogies of phones were solved with their mean activations ({near}) and tested by {s.permutations:,} "
+        f"permutations of the phones; intervals there are of {s.bootstraps:,} draws of the bootstrap. Linear maps were "
+        f"discriminant analyses with a shrunken covariance, of at most {s.samples:,} samples, in {s.folds} folds. The "
+        f"variance was parted between phones and at most {s.speakers:,} speakers{sizes}."
     )
 
 
