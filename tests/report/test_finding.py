@@ -192,7 +192,7 @@ ABOUT = {"corpus": "built-in", "phonoscope": "0.1.0", "python": "3.11.7", "jobs"
 
 
 def paragraph(settings: Settings, corpus: str = "built-in", ks: Sequence[int] = (33,)) -> str:
-    about = {**ABOUT, "corpus": corpus} | ({"model": "theirs"} if settings.probe.pool == "mean" else {})
+    about = {**ABOUT, "corpus": corpus} | ({"model": "theirs"} if corpus == "probed" else {})
     return methods(settings, about, "5.0 minutes", panel=PANEL, training=TRAINING, ks=list(ks))
 
 
@@ -240,7 +240,7 @@ NAMES = [name for name, _ in Settings().flat() if name not in UNSAID]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_methods_name_every_setting(name: str) -> None:
-    corpus = "some/folder" if name.startswith("corpus.") else "built-in"
+    corpus = {"corpus": "some/folder", "probe": "probed"}.get(name.partition(".")[0], "built-in")
     values = OTHERS.get(name) or others(name)
     assert values
     # these two are the dense network's
