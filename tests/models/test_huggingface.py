@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import shutil
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -115,13 +116,27 @@ def test_layers_are_what_the_model_itself_gives(kind: str, make: Make, library: 
     options = {"padding": "max_length", "max_length": 48_000} if kind == "whisper" else {}
     given = extractor(samples, sampling_rate=16_000, return_tensors="pt", **options)
     with torch.inference_mode():
-        hidden = model(**given, output_hidden_states=True).hidden_states
+        answer = model(**given, output_hidden_states=True)
     blocks = [name for name in found if name.rsplit(".", 1)[-1].isdecimal()]
     assert len(blocks) == 2
-    assert len(found) == (2 if kind == "whisper" else 3)
-    layer, frames = found[blocks[0]]
-    assert layer.units == 16
-    np.testing.assert_allclose(frames, hidden[1][0].numpy(), atol=1e-5)
+    assert len(found) == 3
+    assert [found[name][0].units for name in blocks] == [16, 16]
+    np.testing.assert_allclose(found[blocks[0]][1], answer.hidden_states[1][0].numpy(), atol=1e-5)
+    # what the library returns is normed once more where blocks norm their input
+    norm = {"hubert": "encoder.layer_norm", "whisper": "layer_norm"}.get(kind)
+    last = torch.from_numpy(found[blocks[1]][1])
+    with torch.inference_mode():
+        last = model.get_submodule(norm)(last) if norm else last
+        front = {"whisper": "conv2", "wav2vec2-bert": "feature_projection"}.get(kind, "feature_extractor")
+        if kind == "whisper":
+            conv1 = torch.nn.functional.gelu(model.conv1(given["input_features"]))
+            features = model.conv2(conv1)[0].T
+        elif kind == "wav2vec2-bert":
+            features = model.feature_projection(given["input_features"])[0][0]
+        else:
+            features = model.feature_extractor(given["input_values"])[0].T
+    np.testing.assert_allclose(last.numpy(), answer.last_hidden_state[0].numpy(), atol=1e-5)
+    np.testing.assert_allclose(found[front][1], features.numpy(), atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -158,6 +173,53 @@ def test_hops_and_centres_of_convolutions_are_those_of_the_receptive_field() -> 
     assert offset + 4 * hop == (seen[0] + seen[-1]) / 2
 
 
+FRONT = {"wav2vec2": "feature_extractor", "whisper": "conv2", "wav2vec2-bert": "feature_projection"}
+
+
+@pytest.mark.parametrize("kind", FRONT)
+def test_what_a_frame_hears_is_centred_to_two_milliseconds(kind: str, make: Make) -> None:
+    # a click is put at many places around a frame's centre: what it changes balances there, if kernels are symmetric
+    adapter = hugging_face(str(make(kind)))
+    assert adapter.prepare is not None
+    module = adapter.module.eval()
+    out: dict[str, Any] = {}
+    with torch.no_grad():
+        for inner in module.modules():
+            if isinstance(inner, torch.nn.Conv1d):
+                inner.weight.copy_((inner.weight + inner.weight.flip(-1)) / 2)
+        if kind == "wav2vec2-bert":  # two frames of the filterbank side by side
+            weight = module.get_parameter("feature_projection.projection.weight")
+            weight[:, 80:] = weight[:, :80]
+
+    def keep(_module: object, _inputs: object, output: Any) -> None:  # noqa: ANN401
+        out["frames"] = (output[0] if isinstance(output, tuple) else output)[0].numpy()
+
+    handle = module.get_submodule(FRONT[kind]).register_forward_hook(keep)
+
+    def frames(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        given = adapter.prepare(torch.from_numpy(samples)[None]) if adapter.prepare else None
+        with torch.inference_mode():
+            module(**given) if isinstance(given, dict) else module(given)
+        found: NDArray[np.float32] = out["frames"]
+        return found if kind == "wav2vec2-bert" else found.T
+
+    balance = []
+    for seed in range(3):
+        plain, number = noise(0.7, seed), 15
+        before, expected = frames(plain), round((adapter.offset + number * adapter.hop) * 16_000)
+        shifts = np.arange(-640, 641, 64)
+        heard = []
+        for at in expected + shifts:
+            clicked = plain.copy()
+            clicked[at] += 3
+            moved = np.abs(frames(clicked) - before).sum(axis=1)
+            heard.append(max(0.0, moved[number] - np.median(moved)))  # all frames move by the norm over the utterance
+        weights = np.array(heard) * (np.array(heard) > 0.1 * max(heard))
+        balance.append(1000 * (weights * shifts).sum() / weights.sum() / 16_000)
+    handle.remove()
+    assert abs(np.mean(balance)) < 2, balance
+
+
 def test_whisper_takes_no_more_than_it_was_made_for(make: Make, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"utterance u lasts 3\.5 s, and .* takes 3 s at the most"):
         frames_of(make("whisper"), noise(3.5), tmp_path)
@@ -192,6 +254,62 @@ def test_what_can_not_be_probed_is_told_in_a_sentence(make: Make, library: Any, 
     config.save_pretrained(broken)
     with pytest.raises(ModelError, match=r"weights are not whole, there is no encoder\.layers\.2"):
         hugging_face(str(broken))
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("model.safetensors", b"", "no model that can be read"),
+        ("model.safetensors", b"version https://git-lfs.github.com/spec/v1\n", "no model that can be read"),
+        ("pytorch_model.bin", b"", "its weights are cut off"),
+        ("pytorch_model.bin", b"garbage", "its weights are cut off"),
+        ("config.json", {"hidden_size": "wide"}, "expected int"),
+        ("config.json", {"hidden_size": 24}, "other shapes than its config.json says"),
+        ("config.json", {"conv_stride": [5, 8]}, "no model that can be read"),
+        ("preprocessor_config.json", b"{", "says how the model's input is made"),
+        ("preprocessor_config.json", None, "says how the model's input is made"),
+        ("preprocessor_config.json", {"feature_extractor_type": "WhisperFeatureExtractor"}, "is a WhisperFeature"),
+        ("preprocessor_config.json", {"sampling_rate": None}, "sampling_rate is None"),
+    ],
+)
+def test_a_damaged_folder_is_told_in_a_sentence(
+    file: str, content: bytes | dict[str, Any] | None, said: str, make: Make, tmp_path: Path
+) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(make("wav2vec2"), folder)
+    if file == "pytorch_model.bin":
+        (folder / "model.safetensors").unlink()
+    if content is None:
+        (folder / file).unlink()
+    elif isinstance(content, dict):
+        (folder / file).write_text(json.dumps(json.loads((folder / file).read_text()) | content))
+    else:
+        (folder / file).write_bytes(content)
+    with pytest.raises(ModelError, match=said) as caught:
+        hugging_face(str(folder))
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400 + len(str(folder))
+
+
+def test_code_that_comes_with_a_model_is_neither_run_nor_asked_about(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(make("wav2vec2"), tmp_path / "foreign")
+    path = tmp_path / "foreign" / "config.json"
+    content = json.loads(path.read_text()) | {"model_type": "foreign", "auto_map": {"AutoConfig": "own.Config"}}
+    path.write_text(json.dumps(content))
+    (path.parent / "own.py").write_text("raise SystemExit")
+
+    asked: list[object] = []
+
+    def ask(*arguments: object) -> str:
+        asked.append(arguments)  # an exception would be caught by the library
+        return "n"
+
+    monkeypatch.setattr("builtins.input", ask)
+    with pytest.raises(ModelError, match="no model that can be read"):
+        hugging_face(str(tmp_path / "foreign"))
+    assert not asked
 
 
 def test_without_transformers_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

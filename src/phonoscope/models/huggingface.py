@@ -24,6 +24,8 @@ _KINDS = (*_CONVOLUTIONAL, "whisper", "wav2vec2-bert")
 _UNUSED = ("masked_spec_embed", "adapter", "decoder", "proj_out")
 _WHISPER_HOP, _FBANK_HOP, _FBANK_WINDOW = 160, 160, 400
 _RATE = 16_000
+_EXTRACTORS = {"whisper": "WhisperFeatureExtractor", "wav2vec2-bert": "SeamlessM4TFeatureExtractor"}
+_LONGEST_REASON = 160
 
 
 def hugging_face(name: str) -> Adapter:
@@ -37,7 +39,8 @@ def hugging_face(name: str) -> Adapter:
     Raises
     ------
     ModelError
-        transformers is not installed, there is no such model, it is of another kind, or its weights are not whole.
+        transformers is not installed, there is no such model, it is of another kind, its weights are not whole, or
+        nothing says how its input is made.
     """
     try:
         library: Any = importlib.import_module("transformers")
@@ -55,7 +58,7 @@ def hugging_face(name: str) -> Adapter:
     module.adapter = (
         None  # an adapter after the last block gives frames at another rate, and is no layer of the encoder
     )
-    extractor = _extractor(library, name, kind, config)
+    extractor = _extractor(library, name, kind)
     title = Path(name).name
     if kind == "whisper":
         return _whisper(module, extractor, title)
@@ -66,16 +69,18 @@ def hugging_face(name: str) -> Adapter:
 
 def _config(library: Any, name: str) -> Any:  # noqa: ANN401
     try:
-        return library.AutoConfig.from_pretrained(name)
-    except (OSError, ValueError, KeyError) as error:
-        raise _unreadable(name, error) from None
+        return library.AutoConfig.from_pretrained(name, trust_remote_code=False)  # else it asks on the terminal
+    except Exception as error:  # a damaged file fails in as many ways as there are readers
+        raise _unreadable(name, error) from error
 
 
 def _module(library: Any, name: str, config: Any) -> Any:  # noqa: ANN401
     try:
-        loaded, about = library.AutoModel.from_pretrained(name, config=config, output_loading_info=True)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        raise _unreadable(name, error) from None
+        loaded, about = library.AutoModel.from_pretrained(
+            name, config=config, output_loading_info=True, trust_remote_code=False
+        )
+    except Exception as error:
+        raise _unreadable(name, error) from error
     missing = sorted(key for key in about["missing_keys"] if not any(part in key for part in _UNUSED))
     if missing:  # it would be random numbers, and nobody would see it
         msg = f"{name}: the weights are not whole, there is no {missing[0]} ({len(missing)} missing); load it anew"
@@ -83,20 +88,43 @@ def _module(library: Any, name: str, config: Any) -> Any:  # noqa: ANN401
     return loaded.get_encoder() if config.model_type == "whisper" else loaded
 
 
-def _extractor(library: Any, name: str, kind: str, config: Any) -> Any:  # noqa: ANN401
-    """Return the model's feature extractor; where the folder has none, the kind's own with its defaults."""
+def _extractor(library: Any, name: str, kind: str) -> Any:  # noqa: ANN401
+    """Return the model's feature extractor.
+
+    Without it nothing is supposed: some models of a kind want normalised audio and others do not, and activations of
+    the wrong input look like any others.
+    """
+    wanted = _EXTRACTORS.get(kind, "Wav2Vec2FeatureExtractor")
+    advice = "save the model's own feature extractor (preprocessor_config.json) into its folder"
     try:
-        return library.AutoFeatureExtractor.from_pretrained(name)
-    except (OSError, ValueError, KeyError):
-        if kind == "whisper":
-            return library.WhisperFeatureExtractor(feature_size=config.num_mel_bins)
-        return library.SeamlessM4TFeatureExtractor() if kind == "wav2vec2-bert" else library.Wav2Vec2FeatureExtractor()
+        found = library.AutoFeatureExtractor.from_pretrained(name, trust_remote_code=False)
+    except Exception as error:
+        msg = f"{name}: nothing that can be read says how the model's input is made ({_reason(error)}); {advice}"
+        raise ModelError(msg) from error
+    if type(found).__name__ != wanted:
+        msg = f"{name}: its feature extractor is a {type(found).__name__}, and {kind} has a {wanted}; {advice}"
+        raise ModelError(msg)
+    rate: object = found.sampling_rate
+    if not (isinstance(rate, int) and rate > 0):
+        msg = f"{name}: its feature extractor's sampling_rate is {rate!r}, not a number of Hz; {advice}"
+        raise ModelError(msg)
+    return found
 
 
 def _unreadable(name: str, error: Exception) -> ModelError:
-    said = str(error).strip().splitlines() or [type(error).__name__]
     where = "there is no model that can be read" if Path(name).exists() else "there is no such model here or on the hub"
-    return ModelError(f"{name}: {where} ({said[0].rstrip('.:')}); name the folder that save_pretrained wrote")
+    return ModelError(f"{name}: {where} ({_reason(error)}); name the folder that save_pretrained wrote")
+
+
+def _reason(error: Exception) -> str:
+    """Return what an error of the library says, as a part of a sentence."""
+    said = " ".join(str(error).split())
+    if type(error).__name__ in {"UnpicklingError", "EOFError"}:  # PyTorch's advice is to run what the file holds
+        said = "its weights are cut off, or no file of PyTorch's"
+    elif "ignore_mismatched_sizes" in said:
+        said = "its weights have other shapes than its config.json says"
+    said = (said or type(error).__name__).rstrip(".:")
+    return said if len(said) <= _LONGEST_REASON else said[:_LONGEST_REASON].rsplit(" ", 1)[0] + " …"
 
 
 def frame_times(kernels: Sequence[int], strides: Sequence[int], rate: int) -> list[tuple[float, float]]:
@@ -136,7 +164,8 @@ def _whisper(module: Any, extractor: Any, title: str) -> Adapter:  # noqa: ANN40
     hop = extractor.hop_length / rate
     longest = 2 * config.max_source_positions * extractor.hop_length
     prepare = _extracted(extractor, padding="max_length", max_length=longest)
-    layers = tuple(f"layers.{i}" for i in range(config.encoder_layers))
+    # the front end is taken before its last GELU, which is no module
+    layers = ("conv2", *(f"layers.{i}" for i in range(config.encoder_layers)))
     return Adapter(
         module, rate, 2 * hop, 0.0, prepare=prepare, layers=layers, timing={"conv1": (hop, 0.0)}, fixed=longest / rate,
         name=title,
