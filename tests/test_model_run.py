@@ -272,9 +272,9 @@ def test_an_own_recogniser_gives_what_its_own_run_gave(
     record(own, settings, str(corpus.resolve()), 1)
     with pytest.raises(PulledPlug):
         run(corpus, out=own, settings=settings, progress=Plug())
-    # the signal and the recogniser are the run's, whatever is said
-    asked = Settings().changed({**SMALL, "probing.correct_only": correct_only, "seed": 5, "signal.n_mels": 40,
-                                "probe.layers": "mp*, D3"})  # fmt: skip
+    # the signal, the recogniser, and as it is the same corpus its split and the seed are the run's, whatever is said
+    asked = Settings().changed({**SMALL, "probing.correct_only": correct_only, "seed": 6, "signal.n_mels": 40,
+                                "corpus.split": "utterance", "probe.layers": "mp*, D3"})  # fmt: skip
     with pytest.raises(PulledPlug):
         probe(own / "model.safetensors", corpus, out=tmp_path / "probed", settings=asked, progress=Plug())
     first, second = Run(own), Run(tmp_path / "probed")

@@ -48,7 +48,8 @@ def probe(
 
     The panel of a network from elsewhere is drawn from all of the corpus, whether the network would know the phones or
     not: `probing.correct_only` does not count. That of a recogniser of phonoscope's own is drawn as in its own run,
-    from the validation part, with the run's signal and recogniser settings.
+    from the validation part, with the run's signal and recogniser settings; on the corpus that it was trained on also
+    with the run's corpus settings and seed, so that no sample was heard in training.
 
     Parameters
     ----------
@@ -73,8 +74,9 @@ def probe(
         found: OwnModel | Source
         if own is not None and isinstance(model, str | Path):
             found = load_own(own)
-            trained = [(key, value) for key, value in found.trained_with.flat() if key.startswith(_OF_THE_NETWORK)]
-            settings = settings.changed(dict(trained))
+            # with another split or seed, the panel might have samples that it was trained on
+            kept = (*_OF_THE_NETWORK, *_OF_ITS_CORPUS) if found.trained_on == name else _OF_THE_NETWORK
+            settings = settings.changed({key: v for key, v in found.trained_with.flat() if key.startswith(kept)})
         else:
             found = resolve(model, settings.probe)
             settings = settings.changed({"probing.correct_only": False})
@@ -95,6 +97,7 @@ def probe(
 
 
 _OF_THE_NETWORK = ("signal.", "recogniser.")
+_OF_ITS_CORPUS = ("corpus.", "synth.", "seed")
 
 
 @dataclass(frozen=True)

@@ -55,9 +55,8 @@ def hugging_face(name: str) -> Adapter:
         msg = f"{name}: this is a model of the kind {kind!r}; those that can be probed are {', '.join(_KINDS)}"
         raise ModelError(msg)
     module = _module(library, name, config)
-    module.adapter = (
-        None  # an adapter after the last block gives frames at another rate, and is no layer of the encoder
-    )
+    # an adapter after the last block gives frames at another rate, and is no layer of the encoder
+    module.adapter = None
     extractor = _extractor(library, name, kind)
     title = Path(name).name
     if kind == "whisper":

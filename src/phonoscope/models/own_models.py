@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OwnModel:
-    """A recogniser, the phones that it knows, and the settings that it was trained with."""
+    """A recogniser, the phones that it knows, and the settings and the corpus that it was trained with."""
 
     folder: Path
     network: Recogniser
     phones: tuple[str, ...]
     trained_with: Settings
+    trained_on: str
 
     @property
     def about(self) -> Mapping[str, str | int]:
@@ -65,7 +66,7 @@ def load_own(folder: Path) -> OwnModel:
         There is no `config.toml` beside it, or it is broken.
     """
     path = folder / "model.safetensors"
-    settings, _ = read_config(folder)
+    settings, about = read_config(folder)
     try:
         with safe_open(path, framework="numpy") as file:
             phones = tuple((file.metadata() or {}).get("phones", "").split())
@@ -75,4 +76,4 @@ def load_own(folder: Path) -> OwnModel:
         first = str(error).strip().splitlines()[0]
         msg = f"{path}: this is not the recogniser that config.toml beside it tells of ({first})"
         raise ModelError(msg) from None
-    return OwnModel(folder, network.eval(), phones, settings)
+    return OwnModel(folder, network.eval(), phones, settings, str(about.get("corpus", "")))
