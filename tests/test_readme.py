@@ -20,7 +20,8 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     monkeypatch.setenv("PHONOSCOPE_CACHE", str(tmp_path / "cache"))
     names: dict[str, Any] = {}
     exec(compile(code, "README.md", "exec"), names)  # noqa: S102 - our own README
-    assert names["run"].scores.height == 48
+    assert names["run"].scores.height == 3 * 48, "a row a cell and seed"
+    assert names["f"].select("reduction", "clusterer").unique().height == names["f"].height == 6
     printed = capsys.readouterr().out
     assert re.search(r"^33 0\.\d+$", printed, flags=re.MULTILINE)
     scores = [float(f) for f in re.findall(r"^(?:7|17|33) (0\.\d+)$", printed, flags=re.MULTILINE)]
