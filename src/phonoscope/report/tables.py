@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
@@ -30,13 +31,15 @@ def scores_to_table(scores: pl.DataFrame, measures: pl.DataFrame | None = None) 
     """
     margins = {key[:3]: one.margin for key, one in by_cell(measures).items() if key[3] == "f_measure"}
     k = sorted(set(scores["k"]))
-    table = Table(title=f"F-measure by layer, k = {', '.join(map(str, k))}", title_justify="left")
-    table.add_column("layer")
+    title = f"F-measure by layer, k = {', '.join(map(str, k))}"
+    # no lines between the columns: so all six have their intervals beside them in 80 characters
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("layer", overflow="fold")
     means = scores.group_by("layer", "clusterer", "reduction", maintain_order=True).agg(pl.col("f_measure").mean())
     cells = {(row[0], row[1], row[2]): row[3] for row in means.iter_rows()}
     columns = [head for head in _HEADS if any(key[1:] == head for key in cells)]
     for column in columns:
-        table.add_column(_HEADS[column], justify="right")
+        table.add_column(_HEADS[column], justify="right", no_wrap=True)
     for layer in scores["layer"].unique(maintain_order=True):
         best = max(cells[layer, *column] for column in columns)
         shown = []
