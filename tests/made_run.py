@@ -26,10 +26,11 @@ from phonoscope.evaluation.grid import (
 from phonoscope.evaluation.selection_tables import selection_table, sweeps_table
 from phonoscope.evaluation.separability import separability
 from phonoscope.interpretation import interpret
+from phonoscope.manifest import Manifest
 from phonoscope.phones.features import features_of, legend_group
 from phonoscope.progress import Quiet
 from phonoscope.results import Run
-from phonoscope.rundir import record
+from phonoscope.rundir import record, remove_stages
 from phonoscope.settings import Settings
 from phonoscope.structuring import structure
 from phonoscope.unit_analysis import analyse_units
@@ -129,6 +130,11 @@ def make_run(path: Path, plan: Plan | None = None) -> Run:
     return run
 
 
+def forget(run: Run, *stages: str) -> None:
+    """Remove what some stages have written."""
+    remove_stages(run.path, stages, Manifest(run.path))
+
+
 def _write_corpus(path: Path, plan: Plan) -> None:
     labels, n = plan.labels, len(plan.labels)
     speakers = [plan.speakers[i % len(plan.speakers)] for i in range(n)]
@@ -215,7 +221,8 @@ def _write_activations(path: Path, plan: Plan) -> None:
         np.save(embeddings / f"{layer}-pca.npy", scores)
         np.save(embeddings / f"{layer}-tsne.npy", np.ascontiguousarray(10 * scores[:, :2]))
         details = {"pca": {"variance_kept": 0.91}, "tsne": {"kl_divergence": 0.5, "perplexity": 8.0}}
-        (embeddings / f"{layer}.json").write_text(json.dumps(details))
+        for name, figures in details.items():
+            (embeddings / f"{layer}-{name}.json").write_text(json.dumps(figures))
 
 
 def _plant_filters(maps: NDArray[np.floating], plan: Plan) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from phonoscope.analysis import analyse, forget
+from phonoscope.analysis import analyse
 from phonoscope.clustering.kmedians import KMedians
 from phonoscope.clustering.spectral import SpectralClustering
 from phonoscope.errors import SettingError
@@ -105,15 +105,13 @@ def test_the_number_of_jobs_changes_nothing(tmp_path: Path, n: int) -> None:
         assert all(other == first for other in others), name
 
 
-def test_what_is_there_is_kept_and_what_was_lost_is_made_again(analysed: Run, tmp_path: Path) -> None:
+def test_what_is_there_is_kept_and_what_was_lost_is_made_again(analysed: Run) -> None:
     before = {name: (analysed.path / name).read_bytes() for name in OUTPUTS}
     (analysed.path / "selection.csv").unlink()
     times = {path: path.stat().st_mtime_ns for path in (analysed.path / "embeddings").iterdir()}
     analyse(analysed, QUICK, Quiet())
     assert {name: (analysed.path / name).read_bytes() for name in OUTPUTS} == before
     assert {path: path.stat().st_mtime_ns for path in (analysed.path / "embeddings").iterdir()} == times
-    run = made(tmp_path / "other", 120)
-    forget(run)  # nothing is there to be forgotten
 
 
 def test_a_panel_too_large_for_the_memory_is_approximated_and_the_user_is_told(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from made_run import SMALL, Plan, make_run
-from phonoscope.appraisal import appraise, forget_appraisal
+from made_run import SMALL, Plan, forget, make_run
+from phonoscope.appraisal import appraise
 from phonoscope.evaluation.appraisal_tables import ACTIVATION_MEASURES, CLUSTER_MEASURES, KEPT
 from phonoscope.evaluation.bootstrap import count_tables, resampling_weights
 from phonoscope.evaluation.cluster_measures import cluster_measures
@@ -107,7 +107,7 @@ def test_the_number_of_jobs_changes_nothing_and_what_is_there_is_kept(run: Run, 
     times = {name: (other.path / name).stat().st_mtime_ns for name in FILES}
     appraise(other, SETTINGS, Quiet())
     assert {name: (other.path / name).stat().st_mtime_ns for name in FILES} == times
-    forget_appraisal(other)
+    forget(other, "measures")
     assert other.measures is None
     assert other.layer_tests is None
     # scores made anew have no measures of the activations

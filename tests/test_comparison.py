@@ -17,6 +17,7 @@ from oracles_comparison import slow_holm, slow_paired
 from phonoscope.cli import main
 from phonoscope.compared import open_runs, unique_names
 from phonoscope.errors import PhonoscopeError, RunDirectoryError, SettingError
+from phonoscope.rundir import read_config, record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,8 +115,8 @@ def test_other_seeds_and_panels_are_not_paired(runs: dict[str, Run], tmp_path: P
     panel.with_columns(pl.col("time") + 0.01).write_parquet(moved / "panel.parquet")
     reseeded = tmp_path / "reseeded"
     shutil.copytree(runs["better"].path, reseeded)
-    config = (reseeded / "config.toml").read_text(encoding="utf-8")
-    (reseeded / "config.toml").write_text(config.replace("seed = 0\n", "seed = 5\n", 1), encoding="utf-8")
+    settings, about = read_config(reseeded)
+    record(reseeded, settings.changed({"seed": 5}), about["corpus"], 1)
     for path, shared in ((moved, 0.0), (reseeded, 1.0)):
         found = phonoscope.compare([path, runs["plain"].path])
         assert found.pairs.select("paired", "shared_samples").rows() == [(False, shared)]

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 
 import oracles_structure as oracles
-from made_run import SMALL, Plan, make_run
+from made_run import SMALL, Plan, forget, make_run
 from phonoscope.phonology.analogies import find_analogies
 from phonoscope.progress import Quiet
 from phonoscope.rundir import clear
-from phonoscope.structuring import FILES, forget, structure
+from phonoscope.structuring import FILES, structure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,7 +125,7 @@ def test_the_same_panel_gives_the_same_files_and_what_is_there_is_kept(made: Run
     before = {name: (made.path / name).read_bytes() for name in FILES}
     structure(made, SMALL.changed({"structure.bootstraps": 30}), Quiet())
     assert {name: (made.path / name).read_bytes() for name in FILES} == before
-    forget(made)
+    forget(made, "structure")
     assert not any((made.path / name).exists() for name in FILES)
     structure(made, SMALL, Quiet())
     assert {name: (made.path / name).read_bytes() for name in FILES} == before

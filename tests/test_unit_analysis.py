@@ -9,12 +9,12 @@ import polars as pl
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from made_run import SMALL, TWELVE, Plan, make_run
+from made_run import SMALL, TWELVE, Plan, forget, make_run
 from oracles_units import fsi, psi
 from phonoscope.jobs import limited_threads
 from phonoscope.progress import Quiet
 from phonoscope.report.write import write_report
-from phonoscope.unit_analysis import analyse_units, even_rows, forget_units
+from phonoscope.unit_analysis import analyse_units, even_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,7 +108,7 @@ def test_it_is_made_once_and_the_same_whatever_the_threads(made: Run) -> None:
     stamps = [(made.path / name).stat().st_mtime_ns for name in FILES]
     analyse_units(made, SMALL, Quiet())
     assert [(made.path / name).stat().st_mtime_ns for name in FILES] == stamps
-    forget_units(made)
+    forget(made, "units")
     assert not any((made.path / name).exists() for name in FILES)
     assert 'id="units"' not in write_report(made).read_text(encoding="utf-8")
     with limited_threads(1):
@@ -122,15 +122,15 @@ def test_it_is_made_once_and_the_same_whatever_the_threads(made: Run) -> None:
 def test_settings_change_what_counts(made: Run) -> None:
     selective = made.unit_counts["n_selective"].sum()
     for changes, smaller in (({"units.threshold": 1.0}, True), ({"units.threshold": 0.3}, False)):
-        forget_units(made)
+        forget(made, "units")
         analyse_units(made, SMALL.changed(changes), Quiet())
         assert (made.unit_counts["n_selective"].sum() < selective) == smaller
-    forget_units(made)
+    forget(made, "units")
     analyse_units(made, SMALL.changed({"units.alpha": 1e-8, "units.samples": 3, "units.clusters": 2}), Quiet())
     assert made.unit_counts["mean_psi"].sum() == 0, "three samples never differ so much"
     assert made.unit_responses.is_empty()
     assert 'id="units"' in write_report(made).read_text(encoding="utf-8")
-    forget_units(made)
+    forget(made, "units")
     analyse_units(made, SMALL, Quiet())
 
 

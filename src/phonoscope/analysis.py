@@ -14,21 +14,25 @@ from joblib import Parallel, delayed
 from phonoscope.clustering.curves import criteria_of
 from phonoscope.clustering.embedding import plan
 from phonoscope.clustering.measuring import embed_with
-from phonoscope.clustering.selection import clusterings, sweep
+from phonoscope.clustering.selection import Sweep, clusterings, sweep
 from phonoscope.errors import SettingError
 from phonoscope.evaluation.grid import (
     CLUSTERERS,
     REDUCTIONS,
     Cell,
     CellResult,
+    Clusterer,
     Reduction,
     clusters_table,
-    reduce_layer,
+    reduce_by_pca,
+    reduce_by_tsne,
     run_cell,
     scores_table,
 )
 from phonoscope.evaluation.selection_tables import selection_table, sweeps_table
 from phonoscope.files import write_frame, written_whole
+from phonoscope.kept import Kept, forget_kept
+from phonoscope.kept_cells import find_result, keep_cell, keep_sweep, kept_with
 from phonoscope.parallel import one_blas_thread
 from phonoscope.reduction.distances import centred_products
 
@@ -38,7 +42,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from phonoscope.clustering.selection import Sweep
     from phonoscope.progress import Progress
     from phonoscope.results import Run
     from phonoscope.settings import Settings
@@ -48,13 +51,15 @@ _FEWEST_CLASSES = 2
 _WORTH_A_PROCESS, _ONE_AT_A_TIME = 1_000, 10_000
 _GRID = ("clusters.parquet", "per_phone.csv", "scores.csv")
 _SWEEPS = ("sweep.parquet", "selection.csv")
+_CELLS = "cells"
 
 
 def analyse(run: Run, settings: Settings, progress: Progress) -> None:
     """Reduce and cluster every layer of a run, and write what comes out.
 
     Writes `embeddings/`; `clusters.parquet`, `per_phone.csv` and `scores.csv`; `sweep.parquet` and `selection.csv`.
-    Of these what is there already is kept.
+    Of these what is there already is kept: each embedding, the grid's three and the sweeps' two. Each cell of the grid
+    and each sweep lies in `cells/` until they all are done.
 
     Raises
     ------
@@ -62,26 +67,33 @@ def analyse(run: Run, settings: Settings, progress: Progress) -> None:
         More clusters are asked for than the panel has samples.
     """
     phones = run.panel["phone"].to_list()
-    asked = {"clustering.k": settings.clustering.k, "selection.k": settings.selection.k}
-    for name, k in asked.items():
-        if k > len(phones):
-            msg = f"{name} = {k}: there are only {len(phones)} samples in the panel"
-            raise SettingError(msg)
-    if not all((run.path / name).exists() for name in (*_GRID, *_SWEEPS)):
+    check_numbers(len(phones), settings)
+    embeddings = [path for layer in run.layers for paths in _embeddings(run, layer).values() for path in paths]
+    if not _are_there(run, (*_GRID, *_SWEEPS)) or not all(path.exists() for path in embeddings):
         _tell_of_size(run, len(phones), settings, progress)
         with one_blas_thread():  # what uses more threads does so in blocks that do not depend on their number
             _cluster(run, phones, settings, progress)
+    forget_kept(run.path / _CELLS)
+
+
+def check_numbers(n: int, settings: Settings) -> None:
+    """See that no more clusters are asked for than a panel has samples, n.
+
+    Raises
+    ------
+    SettingError
+        There are.
+    """
+    asked = {"clustering.k": settings.clustering.k, "selection.k": settings.selection.k}
+    for name, k in asked.items():
+        if k > n:
+            msg = f"{name} = {k}: there are only {n} samples in the panel"
+            raise SettingError(msg)
 
 
 def grid_seeds(settings: Settings) -> list[int]:
     """Return the seeds of the grid's clusterings: the run's own, and the next ones; what is not clustered has one."""
     return [(settings.seed + i) % 2**31 for i in range(settings.evaluation.seeds)]
-
-
-def forget(run: Run) -> None:
-    """Remove what was made of activations that are to be made anew."""
-    for path in (*(run.path / "embeddings").glob("*.json"), *(run.path / name for name in (*_GRID, *_SWEEPS))):
-        path.unlink(missing_ok=True)
 
 
 def _tell_of_size(run: Run, n: int, settings: Settings, progress: Progress) -> None:
@@ -109,8 +121,20 @@ def _cluster(run: Run, phones: list[str], settings: Settings, progress: Progress
         for found in _layers(run, phones, settings, (k, ks), advance):
             done[found.layer] = found
             advance(steps - found.told)
-    results = [result for layer in run.layers for result in done[layer].cells]
-    sweeps = [(layer, settings.selection.reduction, found) for layer in run.layers for found in done[layer].sweeps]
+    if not _are_there(run, _GRID):
+        _write_grid(run, [result for layer in run.layers for result in done[layer].cells])
+    if not _are_there(run, _SWEEPS):
+        reduction = settings.selection.reduction
+        sweeps = [(layer, reduction, found) for layer in run.layers for found in done[layer].sweeps]
+        write_frame(sweeps_table(sweeps), run.path / "sweep.parquet")
+        write_frame(selection_table(sweeps), run.path / "selection.csv")
+
+
+def _are_there(run: Run, names: Iterable[str]) -> bool:
+    return all((run.path / name).exists() for name in names)
+
+
+def _write_grid(run: Run, results: list[CellResult]) -> None:
     per_phone = pl.concat(
         r.separability.per_phone.select(*(pl.lit(v).alias(k) for k, v in asdict(r.cell).items()), pl.all())
         for r in results
@@ -118,8 +142,6 @@ def _cluster(run: Run, phones: list[str], settings: Settings, progress: Progress
     write_frame(clusters_table(results), run.path / "clusters.parquet")
     write_frame(per_phone, run.path / "per_phone.csv")
     write_frame(scores_table(results), run.path / "scores.csv")
-    write_frame(sweeps_table(sweeps), run.path / "sweep.parquet")
-    write_frame(selection_table(sweeps), run.path / "selection.csv")
 
 
 @dataclass(frozen=True)
@@ -176,26 +198,41 @@ def _layer(
     numbers: tuple[int, list[int]],
     advance: Callable[[int], None],
 ) -> tuple[list[CellResult], list[Sweep]]:
-    """Reduce and cluster a layer; what several clusterings need of its samples is computed once."""
+    """Reduce and cluster a layer; what several clusterings need of its samples is computed once.
+
+    Only what the tables that are missing need, and what an interrupted run has not kept, is computed.
+    """
     k, ks = numbers
     cells: list[CellResult] = []
     sweeps: list[Sweep] = []
-    reduced, details = _reductions(run, layer, settings)
+    kept = Kept(run.path / _CELLS, kept_with(settings, len(phones)))
+    grid, curves = (not _are_there(run, names) for names in (_GRID, _SWEEPS))
+    reductions = _Reductions(run, layer, settings)
     for reduction in REDUCTIONS:
-        X, products = reduced.pop(reduction)
-        swept = reduction == settings.selection.reduction
-        most = min(max(k, ks[-1] + 1 if swept else k), len(X))
-        embedding = embed_with(settings.clustering, X, most, settings.seed, products=products, keep_affinity=swept)
+        wanted: list[Cell | Clusterer] = []
         for clusterer in CLUSTERERS:
-            for seed in grid_seeds(settings):
-                result = run_cell(X, phones, Cell(layer, reduction, clusterer, k, seed), settings.clustering, embedding)
-                result.details.update(details[reduction])
-                cells.append(result)
+            wanted += [Cell(layer, reduction, clusterer, k, seed) for seed in grid_seeds(settings)] if grid else []
+            wanted += [clusterer] if curves and reduction == settings.selection.reduction else []
+        found = {one: find_result(kept, layer, one, phones) for one in wanted}
+        if None in found.values():
+            X, products = reductions.take(reduction)
+            swept = reduction == settings.selection.reduction
+            most = min(max(k, ks[-1] + 1 if swept else k), len(X))
+            embedding = embed_with(settings.clustering, X, most, settings.seed, products=products, keep_affinity=swept)
+        for one, known in found.items():
+            if isinstance(known, Sweep):
+                sweeps.append(known)
+            elif known is not None:
+                cells.append(known)
+            elif isinstance(one, Cell):
+                result = run_cell(X, phones, one, settings.clustering, embedding)
+                result.details.update(reductions.figures(reduction))
+                cells.append(keep_cell(kept, result))
                 advance(1)
-            if swept:
-                found = sweep(
+            else:
+                result_of = sweep(
                     X,
-                    clusterer,
+                    one,
                     ks,
                     clustering=settings.clustering,
                     selection=settings.selection,
@@ -203,30 +240,53 @@ def _layer(
                     embedding=embedding,
                     progress=advance,
                 )
-                sweeps.append(found)
+                sweeps.append(keep_sweep(kept, layer, result_of))
+    reductions.make()
     return cells, sweeps
 
 
-def _reductions(
-    run: Run, layer: str, settings: Settings
-) -> tuple[dict[Reduction, tuple[NDArray[np.float32], NDArray[np.float64] | None]], dict[Reduction, dict[str, float]]]:
-    """Reduce a layer, or read what an interrupted run has left of it.
-
-    With the activations themselves comes the product of all samples where PCA needed it, for the affinities.
-    """
-    activations = run.activations(layer)
+def _embeddings(run: Run, layer: str) -> dict[Reduction, tuple[Path, Path]]:
+    """Return the two files of each reduction: the embedding and its figures, which are written last."""
     folder = run.path / "embeddings"
-    folder.mkdir(exist_ok=True)
-    about = folder / f"{layer}.json"
-    paths: dict[Reduction, Path] = {name: folder / f"{layer}-{name}.npy" for name in ("pca", "tsne")}
-    products = None
-    if not about.exists():
-        n, width = activations.shape
-        products = centred_products(activations) if n < width else None
-        reduced = reduce_layer(activations, settings.reduction, settings.seed, products)
-        with written_whole([*paths.values(), about]) as (*arrays, description):
-            for path, (embedding, _) in zip(arrays, reduced.values(), strict=True):
-                np.save(path, embedding)
-            description.write_text(json.dumps({name: figures for name, (_, figures) in reduced.items()}))
-    embeddings = {name: (np.load(path), None) for name, path in paths.items()}
-    return {"none": (activations, products), **embeddings}, {"none": {}, **json.loads(about.read_text())}
+    names: tuple[Reduction, ...] = ("pca", "tsne")
+    return {name: (folder / f"{layer}-{name}.npy", folder / f"{layer}-{name}.json") for name in names}
+
+
+class _Reductions:
+    """The reductions of a layer: read from the files where an interrupted run has left them, else made and written."""
+
+    def __init__(self, run: Run, layer: str, settings: Settings) -> None:
+        self._activations, self._settings = run.activations(layer), settings
+        self._files = _embeddings(run, layer)
+        self._products: NDArray[np.float64] | None = None
+
+    def make(self) -> None:
+        """Make those that are missing."""
+        config, seed = self._settings.reduction, self._settings.seed
+        if not all(path.exists() for path in self._files["pca"]):
+            n, width = self._activations.shape
+            self._products = centred_products(self._activations) if n < width else None
+            self._write("pca", *reduce_by_pca(self._activations, config, self._products))
+        if not all(path.exists() for path in self._files["tsne"]):
+            self._write("tsne", *reduce_by_tsne(np.load(self._files["pca"][0]), config, seed))
+
+    def take(self, reduction: Reduction) -> tuple[NDArray[np.float32], NDArray[np.float64] | None]:
+        """Return a reduction; with the activations themselves the product of all samples, where PCA needed it."""
+        self.make()
+        products, self._products = self._products, None
+        if reduction == "none":
+            return self._activations, products
+        return np.load(self._files[reduction][0]), None
+
+    def figures(self, reduction: Reduction) -> dict[str, float]:
+        """Return what describes a reduction."""
+        if reduction == "none":
+            return {}
+        found: dict[str, float] = json.loads(self._files[reduction][1].read_text(encoding="utf-8"))
+        return found
+
+    def _write(self, reduction: Reduction, embedding: NDArray[np.float32], figures: dict[str, float]) -> None:
+        self._files[reduction][0].parent.mkdir(exist_ok=True)
+        with written_whole(self._files[reduction]) as (array, description):
+            np.save(array, embedding)
+            description.write_text(json.dumps(figures))

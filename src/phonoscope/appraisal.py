@@ -63,12 +63,6 @@ def appraise(run: Run, settings: Settings, progress: Progress) -> None:
     write_frame(tests_table(found, confidence), run.path / "tests.csv")
 
 
-def forget_appraisal(run: Run) -> None:
-    """Remove what was measured on activations that are to be made anew."""
-    for name in (*_TABLES, _OUTCOMES):
-        (run.path / name).unlink(missing_ok=True)
-
-
 def _is_done(run: Run) -> bool:
     """Tell whether everything is there; scores that were made anew lack the measures of the activations."""
     if not all((run.path / name).exists() for name in (*_TABLES, _OUTCOMES)):

@@ -184,6 +184,16 @@ class FeaturesFileError(PhonoscopeError):
         )
 
 
+class DiskFullError(PhonoscopeError):
+    """There is no room for the files of a run; `free` is what there is, in bytes."""
+
+    def __init__(self, folder: Path, stage: str, problem: str, free: int) -> None:
+        super().__init__(
+            f"{folder}: there is no room for {stage} ({problem}; {free / 1e6:,.1f} MB are free). Make room and give "
+            f"the same command: it goes on from {stage}."
+        )
+
+
 class PanelError(PhonoscopeError):
     """The recogniser and the corpus do not give enough samples of enough phones."""
 

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 from safetensors.torch import load_file, save
 
-from phonoscope.analysis import analyse, forget
-from phonoscope.appraisal import appraise, forget_appraisal
+from phonoscope.analysis import analyse, check_numbers
+from phonoscope.appraisal import appraise
 from phonoscope.corpus.built_in import built_in_corpus
 from phonoscope.corpus.describing import describe_corpus, labels_table, segments_table
 from phonoscope.corpus.reading import read_corpus
 from phonoscope.corpus.types import Corpus
 from phonoscope.errors import RunDirectoryError
-from phonoscope.files import write_frame, write_text, written_whole
+from phonoscope.files import full_disk_named, write_frame, write_text, written_whole
 from phonoscope.interpretation import interpret
 from phonoscope.jobs import limited_threads, resolve_jobs
+from phonoscope.locking import sole_use
+from phonoscope.manifest import Manifest, checksum
 from phonoscope.phones.features import legend_group
 from phonoscope.phones.inventory import french
 from phonoscope.phones.symbols import read_symbol
@@ -32,17 +36,17 @@ from phonoscope.recogniser.inference import predict
 from phonoscope.recogniser.training import train, training_table
 from phonoscope.report.write import write_report
 from phonoscope.results import Run
-from phonoscope.rundir import claim, clear, record
+from phonoscope.rundir import Claim, claim, clear, left_over, prepare, record, remove_stages
 from phonoscope.settings import Settings
 from phonoscope.signal.formants import PraatMissingError, measure_formants
 from phonoscope.signal.frames import FrameTable, read_frames
 from phonoscope.signal.keeping import forget_features
-from phonoscope.structuring import forget as forget_structure
+from phonoscope.stages import STAGES, listed, with_what_follows
 from phonoscope.structuring import structure
-from phonoscope.unit_analysis import analyse_units, forget_units
+from phonoscope.unit_analysis import analyse_units
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -74,7 +78,7 @@ def run(
     settings
         All settings; the defaults if None.
     overwrite
-        Remove a run with other settings from `out` first.
+        Take over a run with other settings that is in `out`: what depends on them is done again.
     jobs
         Threads and processes; all cores if None.
     progress
@@ -90,14 +94,10 @@ def run(
     jobs = resolve_jobs(jobs)
     result = Run(Path(out))
     name = corpus_name(corpus)
-    continued = claim(result.path, settings, name, overwrite=overwrite)
-    if continued and result.finished:
-        progress.say(f"{result.path}: this run is finished; these are its results")
-        return result
-    if continued:
-        progress.say(f"{result.path}: going on from what is there")
-    with limited_threads(jobs):
-        Stages(result.path, settings, jobs, progress, continued, overwrite).run(corpus, name)
+    prepare(result.path)
+    with sole_use(result.path, progress), limited_threads(jobs):
+        found = claim(result.path, settings, name, overwrite=overwrite)
+        Stages(result.path, settings, jobs, progress, found, overwrite).run(corpus, name)
     return result
 
 
@@ -128,34 +128,122 @@ class Stages:
     settings: Settings
     jobs: int
     progress: Progress
-    continued: bool
+    claim: Claim
     overwrite: bool
     about: Mapping[str, str | int] | None = None  # of a model that is probed
     split: Split | None = "validation"  # the part that the panel is drawn from; None: all
 
+    @cached_property
+    def files(self) -> Manifest:
+        """The record of what the stages have written."""
+        return Manifest(self.out)
+
     def run(self, source: Corpus | Path | str | None, name: str) -> None:
         """Walk through the stages."""
-        result = Run(self.out)
-        # the last file of the stages that need the corpus
-        if not (self.continued and (self.out / "panel.parquet").exists() and (self.out / "panel.csv").exists()):
+        result, stale = Run(self.out), self.claim.stale
+        with full_disk_named(self.out, STAGES["corpus"].words):
+            for path in left_over(self.out):
+                path.unlink()
+            if self.claim.continued:
+                self.files.mend(self.progress, [stage for stage in STAGES if stage not in stale])
+                if not stale and result.finished and self.files.whole():
+                    self.progress.say(f"{self.out}: this run is finished; these are its results")
+                    return
+                self._say_what_is_kept()
+        if self._without_panel() or "activations" in stale:
+            self._from_the_corpus(source, name, probing=True)
+        else:
+            if stale:
+                check_numbers(result.panel.height, self.settings)
+                self._renew(name)
+            if not (self._there("corpus") and self.files.whole(["corpus"])):
+                self._from_the_corpus(source, name, probing=False)
+        forget_features(self.out / _FEATURES)
+        with self._stage("pca", "tsne", "sweep"):
+            if not self._there("grid"):
+                self.files.drop(["grid"])
+            analyse(result, self.settings, self.progress)
+        with self._stage("measures", "grid"):  # the first puts something into the other's scores.csv
+            appraise(result, self.settings, self.progress)
+        if not self.files.complete("classes"):
+            with self._stage("classes"):
+                interpret(result, self.settings, self.progress)
+        with self._stage("units"):
+            analyse_units(result, self.settings, self.progress)
+        with self._stage("structure"):
+            structure(result, self.settings, self.progress)
+        with self._stage("report"):
+            self.files.drop(["report"])
+            self.progress.say("report")
+            write_report(result)
+
+    def _say_what_is_kept(self) -> None:
+        stale = self.claim.stale
+        if not stale:
+            self.progress.say(f"{self.out}: going on from what is there")
+            return
+        changed = ", ".join(self.claim.changed)
+        kept = listed(stage for stage in STAGES if stage not in stale)
+        self.progress.say(f"{self.out}: with another {changed}, {listed(stale)} are made again; {kept} are kept")
+
+    @contextmanager
+    def _stage(self, *names: str, of: str = "") -> Iterator[None]:
+        """Do a stage, or several at once: name a full disk, and record in the end what they have written."""
+        with full_disk_named(self.out, listed(names)):
+            # the record of what is written anew is no longer true
+            self.files.drop([name for name in names if not (self._there(name) and self.files.whole([name]))])
+            yield
+            self.files.note(names, of)
+
+    def _there(self, stage: str) -> bool:
+        """Tell whether the files of a stage that have fixed names are there."""
+        return all((self.out / name).exists() for name in STAGES[stage].files if "*" not in name)
+
+    def _without_model(self) -> bool:
+        """Tell whether a recogniser is to be trained, or its curve is lost, which only another training gives."""
+        names = (
+            ["model.safetensors"]
+            if self.settings.recogniser.kind == "untrained"
+            else ["model.safetensors", "training.csv"]
+        )
+        return self.about is None and not all((self.out / name).exists() for name in names)
+
+    def _without_panel(self) -> bool:
+        """Tell whether any of the files is missing that a corpus is needed for."""
+        if not self.claim.continued or self._without_model():
+            return True
+        if not self.files.whole(["recogniser", "activations", "panel"]):
+            return True
+        folder = self.out / "activations"
+        if not all((self.out / name).exists() for name in ("panel.parquet", "panel.csv", "activations/layers.json")):
+            return True
+        return not all((folder / f"{layer}.npy").exists() for layer in Run(self.out).shapes)
+
+    def _from_the_corpus(self, source: Corpus | Path | str | None, name: str, *, probing: bool) -> None:
+        """Read the corpus; if wanted train, and make the panel and its activations."""
+        recorded = self.files.digest("corpus", "corpus.parquet")
+        with self._stage("corpus"):
             corpus = self._corpus(source)
-            if not self.continued:  # now that the new run can start, one with other settings may go
+            # now that the new run can start, what there is of one with other settings may go
+            if not self.claim.continued:
+                self.files.drop(STAGES)
                 clear(self.out)
                 record(self.out, self.settings, name, self.jobs, self.about)
-            self._keep_corpus(corpus)
-            forget(result)
-            forget_appraisal(result)
-            forget_units(result)
-            forget_structure(result)
+            elif self.claim.stale and probing:
+                self._renew(name)
+            self._keep_corpus(corpus, recorded)
+        if probing or self._without_panel():
+            self._forget("recogniser" if self._without_model() else "panel")
             self.probe(corpus)
-        forget_features(self.out / _FEATURES)
-        analyse(result, self.settings, self.progress)
-        appraise(result, self.settings, self.progress)
-        interpret(result, self.settings, self.progress)
-        analyse_units(result, self.settings, self.progress)
-        structure(result, self.settings, self.progress)
-        self.progress.say("report")
-        write_report(result)
+
+    def _renew(self, name: str) -> None:
+        """Remove what depends on settings that have changed, and write down the new ones."""
+        with full_disk_named(self.out, STAGES["corpus"].words):
+            remove_stages(self.out, self.claim.stale, self.files)
+            record(self.out, self.settings, name, self.jobs, self.about)
+
+    def _forget(self, stage: str) -> None:
+        remove_stages(self.out, with_what_follows([stage]), self.files)
 
     def _corpus(self, source: Corpus | Path | str | None) -> Corpus:
         if isinstance(source, Corpus):
@@ -171,17 +259,21 @@ class Stages:
         check_enough(corpus, self.settings.probing, self.split)
         return corpus
 
-    def _keep_corpus(self, corpus: Corpus) -> None:
+    def _keep_corpus(self, corpus: Corpus, recorded: str) -> None:
+        """Write the corpus's tables; `recorded` is the checksum of the first before it was lost, or nothing."""
         table = segments_table(corpus)
         path = self.out / "corpus.parquet"
-        trained = (self.out / "model.safetensors").exists()
-        if trained and path.exists() and not pl.read_parquet(path).equals(table):
-            if not self.overwrite:
-                why = "holds a recogniser trained on this corpus before its files changed"
+        made = any((self.out / name).exists() for name in ("model.safetensors", "panel.parquet"))
+        another = path.exists() and not pl.read_parquet(path).equals(table)
+        with written_whole([path]) as (temporary,):
+            table.write_parquet(temporary)
+            another = another or (not path.exists() and checksum(temporary) != (recorded or checksum(temporary)))
+            if made and another and not self.overwrite:
+                why = "was begun with this corpus before its files changed"
                 msg = f"{self.out}: {why}; name another folder with --out, or give --overwrite"
                 raise RunDirectoryError(msg)
-            (self.out / "model.safetensors").unlink()
-        write_frame(table, path)
+            if made and another:
+                self._forget("corpus")
         write_frame(labels_table(corpus), self.out / "labels.csv")
         about = {"name": corpus.notation, "note": corpus.note}
         write_text(self.out / "notation.json", json.dumps(about, ensure_ascii=False, indent=1) + "\n")
@@ -194,7 +286,8 @@ class Stages:
     def probe(self, corpus: Corpus) -> None:
         """Make the panel and its activations."""
         frames = self.frames(corpus)
-        model = self._recogniser(frames, corpus)
+        with self._stage("recogniser"):
+            model = self._recogniser(frames, corpus)
 
         def predictor(rows: NDArray[np.int64]) -> NDArray[np.float32]:
             return predict(model, frames, rows, self.settings.recogniser.outputs)
@@ -210,7 +303,14 @@ class Stages:
     def keep_panel(self, corpus: Corpus, panel: Panel, write: Callable[[], None]) -> None:
         """Write the panel's tables, and by `write` its activations."""
         warnings = [*corpus.warnings, *self._say_panel(panel)]
-        write()
+        of = hashlib.blake2b(panel.samples.write_csv().encode(), digest_size=16).hexdigest()
+        with self._stage("activations", of=of):
+            if not self.files.complete("activations", of):
+                write()
+        with self._stage("panel"):
+            self._write_panel(corpus, panel, warnings)
+
+    def _write_panel(self, corpus: Corpus, panel: Panel, warnings: list[str]) -> None:
         warnings += self._measure_formants(corpus, panel)
         write_text(self.out / "warnings.txt", "".join(f"{' '.join(warning.split())}\n" for warning in warnings))
         ipa = _ipa(corpus)

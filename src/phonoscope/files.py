@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from phonoscope.errors import DiskFullError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    import polars as pl
+    Mapped = np.memmap[tuple[int, ...], np.dtype[np.float32]]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_ALLOCATION = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
 @contextmanager
 def written_whole(paths: Sequence[Path]) -> Iterator[list[Path]]:
     """Give temporary names beside `paths`, and rename them when the block ends without an error.
 
-    After an error the temporary files are removed and what stood under the names is untouched.
+    After an error the temporary files are removed and what stood under the names is untouched. What a file holds is on
+    the disk before it gets its name: after a power cut there is no empty file that looks like a result.
     """
     temporary = [path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}") for path in paths]
     try:
         yield temporary
+        for source in temporary:
+            with source.open("r+b") as file:
+                os.fsync(file.fileno())
         for source, target in zip(temporary, paths, strict=True):
             source.replace(target)
     finally:
@@ -42,3 +56,63 @@ def write_frame(frame: pl.DataFrame, path: Path) -> None:
             frame.write_parquet(temporary)
         else:
             frame.write_csv(temporary)
+
+
+def open_arrays(paths: Sequence[Path], shapes: Sequence[tuple[int, ...]]) -> list[Mapped]:
+    """Make ``.npy`` files of float32 and map them for writing, all of their room reserved.
+
+    A mapped file without room would end the process when it is written to, without a word.
+
+    Raises
+    ------
+    OSError
+        There is no room; `strerror` says how much is needed.
+    """
+    size = sum(4 * int(np.prod(shape)) for shape in shapes)
+    try:
+        arrays = []
+        for path, shape in zip(paths, shapes, strict=True):
+            arrays.append(np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape))
+            if hasattr(os, "posix_fallocate"):
+                with path.open("r+b") as file:
+                    _reserve(file.fileno(), path.stat().st_size)
+    except OSError as error:
+        raise OSError(error.errno, f"{os.strerror(error.errno or 0)}; {size / 1e6:,.1f} MB are needed") from None
+    return arrays
+
+
+def _reserve(file: int, size: int) -> None:
+    try:
+        os.posix_fallocate(file, 0, size)
+    except OSError as error:
+        if error.errno not in _NO_ALLOCATION:  # some file systems can not
+            raise
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Tell whether an error means that there is no room for a file, or that it would be larger than it may be."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in _FULL
+    # polars tells the number in words, and numpy only how far it came
+    text = str(error)
+    return any(f"(os error {number})" in text for number in _FULL) or (
+        isinstance(error, OSError) and " requested and " in text and text.endswith(" written")
+    )
+
+
+@contextmanager
+def full_disk_named(folder: Path, stage: str) -> Iterator[None]:
+    """Say it in one sentence where there is no room for what a stage writes into a folder.
+
+    Raises
+    ------
+    DiskFullError
+        There is none.
+    """
+    try:
+        yield
+    except (OSError, pl.exceptions.PolarsError) as error:
+        if not disk_is_full(error):
+            raise
+        detail = getattr(error, "strerror", None) or os.strerror(errno.ENOSPC)
+        raise DiskFullError(folder, stage, detail, shutil.disk_usage(folder).free) from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from phonoscope.errors import ModelError
 from phonoscope.experiment import Stages, corpus_name
 from phonoscope.jobs import limited_threads, resolve_jobs
+from phonoscope.locking import sole_use
 from phonoscope.models.collecting import collect
 from phonoscope.models.own_models import OwnModel, load_own
 from phonoscope.models.resolving import own_folder, resolve
@@ -18,7 +19,7 @@ from phonoscope.probing.panel import draw_panel
 from phonoscope.progress import Progress, Quiet
 from phonoscope.recogniser.inference import predict
 from phonoscope.results import Run
-from phonoscope.rundir import claim
+from phonoscope.rundir import claim, prepare
 from phonoscope.settings import Settings
 
 if TYPE_CHECKING:
@@ -80,19 +81,16 @@ def probe(
         else:
             found = resolve(model, settings.probe)
             settings = settings.changed({"probing.correct_only": False})
-        continued = claim(result.path, settings, name, overwrite=overwrite, about=found.about)
-        if continued and result.finished:
-            progress.say(f"{result.path}: this run is finished; these are its results")
-            return result
-        if continued:
-            progress.say(f"{result.path}: going on from what is there")
-        common = (result.path, settings, jobs, progress, continued, overwrite, found.about)
-        stages = (
-            _OwnStages(*common, own=found)
-            if isinstance(found, OwnModel)
-            else _SourceStages(*common, None, source=found)
-        )
-        stages.run(corpus, name)
+        prepare(result.path)
+        with sole_use(result.path, progress):
+            there = claim(result.path, settings, name, overwrite=overwrite, about=found.about)
+            common = (result.path, settings, jobs, progress, there, overwrite, found.about)
+            stages = (
+                _OwnStages(*common, own=found)
+                if isinstance(found, OwnModel)
+                else _SourceStages(*common, None, source=found)
+            )
+            stages.run(corpus, name)
     return result
 
 

@@ -6,11 +6,15 @@ from pathlib import Path
 
 from phonoscope.errors import RunDirectoryError, SettingError
 from phonoscope.evaluation.grid import CLUSTERERS
+from phonoscope.files import full_disk_named
 from phonoscope.interpretation import interpret
+from phonoscope.locking import sole_use
+from phonoscope.manifest import Manifest
 from phonoscope.progress import Progress, Quiet
 from phonoscope.report.write import write_report
 from phonoscope.results import Run
 from phonoscope.rundir import read_config
+from phonoscope.stages import STAGES
 
 
 def redraw(
@@ -32,7 +36,7 @@ def redraw(
     Raises
     ------
     RunDirectoryError
-        The folder holds no run, or one that is not finished.
+        The folder holds no run, or one that is not finished, or one that is being written.
     SettingError
         The run was not clustered into so many classes, or did not measure the criterion.
     """
@@ -60,5 +64,10 @@ def redraw(
             msg = f"--criterion {criterion}: the run measured {', '.join(sorted(set.intersection(*measured)))}"
             raise SettingError(msg)
         settings = settings.changed({**changes, "selection.k": 0})
-    interpret(result, settings, progress or Quiet())
-    return write_report(result, settings=settings)
+    progress = progress or Quiet()
+    with sole_use(result.path, progress), full_disk_named(result.path, STAGES["report"].words):
+        files = Manifest(result.path)
+        # classes of another number are not what the run's settings ask for: should it go on, it makes its own
+        files.drop(["classes", "report"])
+        interpret(result, settings, progress)
+        return write_report(result, settings=settings)

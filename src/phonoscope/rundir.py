@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import platform
+import re
 import tempfile
 import tomllib
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -14,62 +18,22 @@ import tomli_w
 from phonoscope import __version__
 from phonoscope.errors import PhonoscopeError, RunDirectoryError
 from phonoscope.files import write_text
+from phonoscope.locking import LOCK
+from phonoscope.manifest import FILES
 from phonoscope.settings import Settings
+from phonoscope.stages import STAGES, first_stages, listed, with_what_follows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
+
+    from phonoscope.manifest import Manifest
 
 _CONFIG = "config.toml"
 # what a run writes, and so what --overwrite may remove: nothing else in the folder is touched
-_OWN = (
-    _CONFIG,
-    "corpus.parquet",
-    "labels.csv",
-    "notation.json",
-    "warnings.txt",
-    "formants.csv",
-    "features/static.f32",
-    "features/index.npz",
-    "features/.static.*",
-    "features/.index.*",
-    "model.safetensors",
-    "training.csv",
-    "panel.parquet",
-    "panel.csv",
-    "activations/*.npy",
-    "activations/layers.json",
-    "activations/times.json",
-    "embeddings/*.npy",
-    "embeddings/*.json",
-    "clusters.parquet",
-    "scores.csv",
-    "per_phone.csv",
-    "sweep.parquet",
-    "selection.csv",
-    "measures.csv",
-    "replicates.parquet",
-    "outcomes.parquet",
-    "tests.csv",
-    "classes.json",
-    "classes.csv",
-    "organisation.csv",
-    "filters.csv",
-    "psi/*.npy",
-    "psi/phones.json",
-    "units.parquet",
-    "units.csv",
-    "unit_features.csv",
-    "unit_responses.csv",
-    "analogies.csv",
-    "analogies.parquet",
-    "linear.csv",
-    "linear_layers.csv",
-    "speakers.csv",
-    "panel_size.csv",
-    "figures/figure[1-4]*.svg",
-    "report.html",
-)
+_OWN = (_CONFIG, FILES, *(pattern for stage in STAGES.values() for pattern in (*stage.files, *stage.scratch)))
+# of a process that was killed while it wrote: see `phonoscope.files.written_whole`
+_LEFT_OVER = re.compile(r"\.(?P<stem>.+)\.\d+(?P<suffix>\.\w+)")
 _LIBRARIES = (
     "numpy",
     "scipy",
@@ -86,61 +50,108 @@ _LIBRARIES = (
 )
 
 
-def claim(
-    out: Path, settings: Settings, corpus: str, *, overwrite: bool, about: Mapping[str, str | int] | None = None
-) -> bool:
-    """Make the run directory and see that it can be used; `record` then marks it as this run's.
+@dataclass(frozen=True)
+class Claim:
+    """What a run finds in its directory.
 
-    Parameters
+    Attributes
     ----------
-    out
-        The directory; made if it is not there.
-    settings, corpus
-        What is to be run; a run with the same two goes on from what is there.
-    about
-        What tells the model that is probed from others; None for a run that trains its own.
-    overwrite
-        Take a run with others for granted; `clear` removes it once the new one can start.
+    continued
+        Whether there is an earlier run to go on from.
+    changed
+        The settings that it had otherwise.
+    stale
+        The stages of it that have to be done again.
+    """
 
-    Returns
-    -------
-    Whether an earlier run with the same settings is continued.
+    continued: bool
+    changed: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
+
+
+def prepare(out: Path) -> None:
+    """Make the run directory, and see that it can be written.
 
     Raises
     ------
     RunDirectoryError
-        The directory can not be written, holds something that is not a run, or a run with other settings.
+        It can not.
     """
     if out.exists() and not out.is_dir():
         msg = f"{out}: this is a file; name a folder for the run with --out"
         raise RunDirectoryError(msg)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        names = sorted(entry.name for entry in out.iterdir())
         with tempfile.TemporaryFile(dir=out):
             pass  # better to know now than after an hour of training
     except OSError as error:
         msg = f"{out}: the folder can not be made, read or written ({error.strerror}); name another with --out"
         raise RunDirectoryError(msg) from None
-    if _CONFIG in names:
-        different = _difference(out / _CONFIG, settings, corpus, about or {})
-        if not different:
-            return True
-        if not overwrite:
-            msg = f"{out}: holds a run with another {different}; name another folder with --out, or give --overwrite"
+
+
+def claim(
+    out: Path, settings: Settings, corpus: str, *, overwrite: bool, about: Mapping[str, str | int] | None = None
+) -> Claim:
+    """See whether a run directory can be used, and what is there already; `record` then marks it as this run's.
+
+    Parameters
+    ----------
+    out
+        The directory.
+    settings, corpus
+        What is to be run; a run with the same two goes on from what is there.
+    about
+        What tells the model that is probed from others; None for a run that trains its own.
+    overwrite
+        Take a run with others for granted; what of it has to go is removed once the new one can start.
+
+    Raises
+    ------
+    RunDirectoryError
+        The directory holds something that is not a run, or a run with other settings.
+    """
+    names = sorted(entry.name for entry in out.iterdir() if entry.name != LOCK)
+    if _CONFIG not in names:
+        own = {path.name for path in left_over(out)}
+        others = [name for name in names if name not in own]
+        if others:
+            msg = f"{out}: holds other files ({others[0]}, …) and no run; name an empty or a new folder with --out"
             raise RunDirectoryError(msg)
-    elif names:
-        msg = f"{out}: holds other files ({names[0]}, …) and no run; name an empty or a new folder with --out"
-        raise RunDirectoryError(msg)
-    return False
+        return Claim(continued=False)
+    try:
+        there, told = read_config(out)
+    except RunDirectoryError:
+        if not overwrite:
+            raise
+        return Claim(continued=False)
+    different = _difference(told, corpus, about or {})
+    before = dict(there.flat())
+    changed = tuple(name for name, value in settings.flat() if value != before[name])
+    if different is None and not changed:
+        return Claim(continued=True)
+    first = first_stages(changed)
+    everything = different is not None or "corpus" in first
+    if overwrite:
+        stale = () if everything else (*with_what_follows(first),)
+        return Claim(not everything, changed, stale)
+    what = different or f"setting {changed[0]} ({before[changed[0]]})"
+    more = "" if different or len(changed) == 1 else f", and {len(changed) - 1} more"
+    again = "everything again" if everything else f"{listed(first)} and what follows again, and keeps the rest"
+    msg = (
+        f"{out}: holds a run with another {what}{more}; name another folder with --out, or give --overwrite, which "
+        f"does {again}"
+    )
+    raise RunDirectoryError(msg)
 
 
 def record(out: Path, settings: Settings, corpus: str, jobs: int, about: Mapping[str, str | int] | None = None) -> None:
-    """Write `config.toml`: all settings, and under ``[run]`` the corpus, model, threads, versions and the machine."""
-    write_text(
-        out / _CONFIG,
-        tomli_w.dumps({**_nested(settings), "run": {"jobs": jobs, **(about or {}), **_circumstances(corpus)}}),
-    )
+    """Write `config.toml`: all settings, and under ``[run]`` the corpus, model, threads, versions and the machine.
+
+    With these a checksum of the settings, by which `read_config` notices that the file was edited.
+    """
+    nested = _nested(settings)
+    circumstances = {"jobs": jobs, **(about or {}), "settings": _checksum(nested), **_circumstances(corpus)}
+    write_text(out / _CONFIG, tomli_w.dumps({**nested, "run": circumstances}))
 
 
 def read_config(out: Path) -> tuple[Settings, dict[str, Any]]:
@@ -149,27 +160,36 @@ def read_config(out: Path) -> tuple[Settings, dict[str, Any]]:
     Raises
     ------
     RunDirectoryError
-        The folder holds no run, or its `config.toml` is broken.
+        The folder holds no run, or its `config.toml` is broken, or its settings were edited: the numbers are not
+        theirs.
     """
     path = out / _CONFIG
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         about = content.pop("run")
-        return Settings().changed(content, where=str(path)), about
+        settings = Settings().changed(content, where=str(path))
+        edited = about.get("settings", _checksum(content)) != _checksum(content)
     except OSError:
         msg = f"{out}: holds no run (there is no {_CONFIG})"
         raise RunDirectoryError(msg) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, PhonoscopeError) as error:
         msg = f"{path}: is broken ({error}); give --overwrite to start anew"
         raise RunDirectoryError(msg) from None
+    if edited:
+        msg = (
+            f"{path}: its settings were edited after the run had begun, and are not those of its numbers; put the file "
+            f"back, or give --overwrite to start anew"
+        )
+        raise RunDirectoryError(msg)
+    return settings, about
 
 
-def _difference(config: Path, settings: Settings, corpus: str, model: Mapping[str, str | int]) -> str | None:
-    """Name the first thing in which a run differs from what is asked for now."""
-    try:
-        there, about = read_config(config.parent)
-    except RunDirectoryError:
-        return f"format ({config.name} can not be read)"
+def _checksum(nested: Mapping[str, Any]) -> str:
+    return hashlib.blake2b(json.dumps(nested, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def _difference(about: Mapping[str, Any], corpus: str, model: Mapping[str, str | int]) -> str | None:
+    """Name the first thing but the settings in which a run differs from what is asked for now."""
     compared = {
         f"corpus ({about.get('corpus')})": (about.get("corpus"), corpus),
         f"model ({about.get('model', 'a recogniser of its own')})": (about.get("model"), model.get("model")),
@@ -180,18 +200,42 @@ def _difference(config: Path, settings: Settings, corpus: str, model: Mapping[st
     for what, (old, new) in compared.items():
         if old != new:
             return what
-    for (name, old), (_, new) in zip(there.flat(), settings.flat(), strict=True):
-        if old != new:
-            return f"setting {name} ({old})"
     return None
 
 
 def clear(out: Path) -> None:
     """Remove the files of a run, and its folders where nothing else is in them."""
-    for pattern in _OWN:
+    _remove(out, _OWN)
+
+
+def remove_stages(out: Path, stages: Collection[str], files: Manifest) -> None:
+    """Remove the files of some stages and the record of them; what is made last goes first.
+
+    Interrupted, it leaves no stage whose material is gone already.
+    """
+    files.drop(stages)
+    for name in reversed(STAGES):
+        if name in stages:
+            _remove(out, (*STAGES[name].files, *STAGES[name].scratch))
+
+
+def left_over(out: Path) -> list[Path]:
+    """List the unfinished files of processes that were killed."""
+    found = []
+    for folder in {out, *(out / pattern.split("/")[0] for pattern in _OWN if "/" in pattern)}:
+        for path in folder.glob(".*"):
+            match = _LEFT_OVER.fullmatch(path.name)
+            name = path.with_name(f"{match['stem']}{match['suffix']}").relative_to(out) if match else None
+            if name is not None and any(name.match(pattern) for pattern in _OWN):
+                found.append(path)
+    return found
+
+
+def _remove(out: Path, patterns: Collection[str]) -> None:
+    for pattern in patterns:
         for path in out.glob(pattern):
             path.unlink()
-    for folder in {out / pattern.split("/")[0] for pattern in _OWN if "/" in pattern}:
+    for folder in {out / pattern.split("/")[0] for pattern in patterns if "/" in pattern}:
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 

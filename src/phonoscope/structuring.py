@@ -124,12 +124,6 @@ def structure(run: Run, settings: Settings, progress: Progress) -> None:
     write_frame(table, run.path / "panel_size.csv")
 
 
-def forget(run: Run) -> None:
-    """Remove what was made of activations that are to be made anew."""
-    for name in FILES:
-        (run.path / name).unlink(missing_ok=True)
-
-
 def _panel(labels: list[str], draws: int, seed: int) -> _Panel:
     phones = tuple(dict.fromkeys(labels))
     place = {phone: i for i, phone in enumerate(phones)}

@@ -93,12 +93,6 @@ def analyse_units(run: Run, settings: Settings, progress: Progress) -> None:
         write_frame(pl.concat(parts), run.path / name)
 
 
-def forget_units(run: Run) -> None:
-    """Remove what was made of activations that are to be made anew."""
-    for path in (run.path / "psi" / "phones.json", *(run.path / name for name in _FILES)):
-        path.unlink(missing_ok=True)
-
-
 def even_rows(phones: Sequence[str], most: int) -> NDArray[np.int64]:
     """Return the rows of at most `most` samples of each phone, evenly drawn, in their own order.
 

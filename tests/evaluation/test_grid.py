@@ -15,7 +15,8 @@ from phonoscope.evaluation.grid import (
     Cell,
     CellResult,
     clusters_table,
-    reduce_layer,
+    reduce_by_pca,
+    reduce_by_tsne,
     run_cell,
     scores_table,
 )
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
 PHONES = ["p", "a", "i"] * 10
 REDUCTION = ReductionSettings(tsne_iterations=300)
 CLUSTERING = ClusteringSettings()
+
+
+def reduce_layer(
+    activations: NDArray[np.float32], settings: ReductionSettings, seed: int
+) -> dict[str, tuple[NDArray[np.float32], dict[str, float]]]:
+    scores, kept = reduce_by_pca(activations, settings)
+    return {"pca": (scores, kept), "tsne": reduce_by_tsne(scores, settings, seed)}
 
 
 @pytest.fixture(scope="module")

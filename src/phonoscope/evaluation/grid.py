@@ -64,42 +64,55 @@ class CellResult:
     measures: dict[str, float] = field(default_factory=dict)
 
 
-def reduce_layer(
-    activations: NDArray[np.float32],
-    settings: ReductionSettings,
-    seed: int,
-    products: NDArray[np.float64] | None = None,
-) -> dict[Reduction, tuple[NDArray[np.float32], dict[str, float]]]:
-    """Reduce one layer's activations by PCA, and by t-SNE that starts from that PCA.
+def reduce_by_pca(
+    activations: NDArray[np.float32], settings: ReductionSettings, products: NDArray[np.float64] | None = None
+) -> tuple[NDArray[np.float32], dict[str, float]]:
+    """Reduce one layer's activations by PCA.
 
     Parameters
     ----------
     activations
         Samples × units, shape (n, d).
     settings
-        Share of variance, dimensions and perplexity. On a small panel the perplexity is lowered to a third of the
-        other samples, as a larger one has no neighbourhoods to tell apart.
-    seed
-        Of t-SNE's start where PCA gives none.
+        Share of variance.
     products
         What `phonoscope.reduction.distances.centred_products` gives for the activations, where it is known already.
 
     Returns
     -------
-    For ``pca`` and ``tsne`` the embedding, shape (n, m), and the figures that describe it.
+    The scores, shape (n, m), and the figures that describe them.
     """
     components = pca(activations, settings.pca_variance, products=products)
-    perplexity = min(settings.perplexity, (len(activations) - 1) / 3)
+    return components.scores, {"variance_kept": float(components.share.sum())}
+
+
+def reduce_by_tsne(
+    scores: NDArray[np.float32], settings: ReductionSettings, seed: int
+) -> tuple[NDArray[np.float32], dict[str, float]]:
+    """Reduce one layer by t-SNE.
+
+    Parameters
+    ----------
+    scores
+        What `reduce_by_pca` gives, shape (n, d): t-SNE starts from it.
+    settings
+        Dimensions, iterations and perplexity. On a small panel the perplexity is lowered to a third of the other
+        samples, as a larger one has no neighbourhoods to tell apart.
+    seed
+        Of the start where PCA gives none.
+
+    Returns
+    -------
+    The embedding, shape (n, m), and the figures that describe it.
+    """
+    perplexity = min(settings.perplexity, (len(scores) - 1) / 3)
     tsne = TSNE(
         settings.tsne_dimensions,
         perplexity=perplexity,
         max_iter=settings.tsne_iterations,
         random_state=seed,
-    ).fit(components.scores)
-    return {
-        "pca": (components.scores, {"variance_kept": float(components.share.sum())}),
-        "tsne": (tsne.embedding_, {"kl_divergence": tsne.kl_divergence_, "perplexity": perplexity}),
-    }
+    ).fit(scores)
+    return tsne.embedding_, {"kl_divergence": tsne.kl_divergence_, "perplexity": perplexity}
 
 
 def run_cell(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from phonoscope.errors import ModelError
-from phonoscope.files import write_text, written_whole
+from phonoscope.files import open_arrays, write_text, written_whole
 from phonoscope.models.times import Layer, frames_within, nearest_frames
 from phonoscope.progress import Quiet
 
@@ -93,10 +93,8 @@ def collect(
     for row, utterance in enumerate(samples["utterance"]):
         rows.setdefault(utterance, []).append(row)
     with written_whole([folder / f"{name}.npy" for name in files_of.values()]) as temporary:
-        files = {
-            name: np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(samples.height, layer.units))
-            for (name, layer), path in zip(layers.items(), temporary, strict=True)
-        }
+        arrays = open_arrays(temporary, [(samples.height, layer.units) for layer in layers.values()])
+        files = dict(zip(layers, arrays, strict=True))
         with progress.bar("activations", samples.height) as advance:
             for utterance in corpus.utterances:
                 here = rows.get(utterance.id)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from phonoscope.files import write_text, written_whole
+from phonoscope.files import open_arrays, write_text, written_whole
 from phonoscope.progress import Quiet
 from phonoscope.recogniser.inference import network_input
 
@@ -61,10 +61,8 @@ def write_activations(
     training = model.training
     model.eval()
     with written_whole([folder / f"{name}.npy" for name in sizes]) as temporary:
-        files = {
-            name: np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(n_samples, sizes[name]))
-            for name, path in zip(sizes, temporary, strict=True)
-        }
+        arrays = open_arrays(temporary, [(n_samples, size) for size in sizes.values()])
+        files = dict(zip(sizes, arrays, strict=True))
         with progress.bar("activations", n_samples) as advance, torch.inference_mode():
             for first, last in _batches(lengths):
                 rows = panel.rows[starts[first] : starts[last - 1] + lengths[last - 1]]

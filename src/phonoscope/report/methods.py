@@ -198,7 +198,7 @@ def _network(settings: Settings) -> str:
 
 def _clustering(settings: Settings, n: int, ks: list[int]) -> str:
     c, reduction = settings.clustering, settings.reduction
-    perplexity = min(reduction.perplexity, (n - 1) / 3)  # as `reduce_layer` lowers it
+    perplexity = min(reduction.perplexity, (n - 1) / 3)  # as `reduce_by_tsne` lowers it
     restarts = "one run" if c.kmedians_restarts == 1 else f"the best of {c.kmedians_restarts} runs"
     start = (
         "the centres of a run on a tenth of the samples" if c.kmedians_init == "pilot" else "samples drawn at random"
