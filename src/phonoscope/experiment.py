@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save
 
 from phonoscope.analysis import analyse, forget
 from phonoscope.appraisal import appraise, forget_appraisal
+from phonoscope.company import dismiss, one_leads
 from phonoscope.corpus.built_in import built_in_corpus
 from phonoscope.corpus.describing import describe_corpus, labels_table, segments_table
 from phonoscope.corpus.reading import read_corpus
@@ -28,8 +29,10 @@ from phonoscope.probing.activations import write_activations
 from phonoscope.probing.panel import Panel, check_enough, draw_panel
 from phonoscope.progress import Progress, Quiet
 from phonoscope.recogniser.building import build_recogniser
+from phonoscope.recogniser.checkpoint import FILE as CHECKPOINT
+from phonoscope.recogniser.checkpoint import forget_checkpoint
 from phonoscope.recogniser.inference import predict
-from phonoscope.recogniser.training import train, training_table
+from phonoscope.recogniser.training import train
 from phonoscope.report.write import write_report
 from phonoscope.results import Run
 from phonoscope.rundir import claim, clear, record
@@ -54,6 +57,7 @@ BUILT_IN = "built-in"
 _FEATURES = "features"  # a large corpus's; they go when the panel's activations are there
 
 
+@one_leads
 def run(
     corpus: Corpus | Path | str | None = None,
     *,
@@ -61,6 +65,7 @@ def run(
     settings: Settings | None = None,
     overwrite: bool = False,
     jobs: int | None = None,
+    device: str = "auto",
     progress: Progress | None = None,
 ) -> Run:
     """Run the whole experiment: train, probe, reduce, cluster, measure, draw.
@@ -77,6 +82,8 @@ def run(
         Remove a run with other settings from `out` first.
     jobs
         Threads and processes; all cores if None.
+    device
+        Where the network is trained: ``cpu``, ``cuda``, or ``auto``, CUDA where it is.
     progress
         Where to tell how far it is; nowhere if None.
 
@@ -97,7 +104,7 @@ def run(
     if continued:
         progress.say(f"{result.path}: going on from what is there")
     with limited_threads(jobs):
-        Stages(result.path, settings, jobs, progress, continued, overwrite).run(corpus, name)
+        Stages(result.path, settings, jobs, progress, continued, overwrite, device=device).run(corpus, name)
     return result
 
 
@@ -132,6 +139,7 @@ class Stages:
     overwrite: bool
     about: Mapping[str, str | int] | None = None  # of a model that is probed
     split: Split | None = "validation"  # the part that the panel is drawn from; None: all
+    device: str = "auto"
 
     def run(self, source: Corpus | Path | str | None, name: str) -> None:
         """Walk through the stages."""
@@ -148,6 +156,7 @@ class Stages:
             forget_units(result)
             forget_structure(result)
             self.probe(corpus)
+        dismiss()
         forget_features(self.out / _FEATURES)
         analyse(result, self.settings, self.progress)
         appraise(result, self.settings, self.progress)
@@ -174,13 +183,15 @@ class Stages:
     def _keep_corpus(self, corpus: Corpus) -> None:
         table = segments_table(corpus)
         path = self.out / "corpus.parquet"
-        trained = (self.out / "model.safetensors").exists()
+        network = self.out / "model.safetensors"
+        trained = network.exists() or (self.out / CHECKPOINT).exists()
         if trained and path.exists() and not pl.read_parquet(path).equals(table):
             if not self.overwrite:
                 why = "holds a recogniser trained on this corpus before its files changed"
                 msg = f"{self.out}: {why}; name another folder with --out, or give --overwrite"
                 raise RunDirectoryError(msg)
-            (self.out / "model.safetensors").unlink()
+            network.unlink(missing_ok=True)
+            forget_checkpoint(self.out)
         write_frame(table, path)
         write_frame(labels_table(corpus), self.out / "labels.csv")
         about = {"name": corpus.notation, "note": corpus.note}
@@ -223,15 +234,16 @@ class Stages:
         if path.exists():
             model = build_recogniser(len(corpus.phones), self.settings)
             model.load_state_dict(load_file(path))
+            forget_checkpoint(self.out)
             return model.eval()
         if self.settings.recogniser.kind == "untrained":
             model = build_recogniser(len(corpus.phones), self.settings).eval()
         else:
-            model, history = train(frames, corpus, self.settings, progress=self.progress)
-            write_frame(training_table(history), self.out / "training.csv")
+            model, _ = train(frames, corpus, self.settings, progress=self.progress, folder=self.out, device=self.device)
         with written_whole([path]) as (temporary,):
             state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
             temporary.write_bytes(save(state, metadata={"phones": " ".join(corpus.phones)}))
+        forget_checkpoint(self.out)
         return model
 
     def _measure_formants(self, corpus: Corpus, panel: Panel) -> list[str]:

@@ -34,6 +34,8 @@ _OWN = (
     "features/.static.*",
     "features/.index.*",
     "model.safetensors",
+    "checkpoint.safetensors",
+    ".checkpoint.*",
     "training.csv",
     "panel.parquet",
     "panel.csv",
