@@ -62,12 +62,17 @@ class Fitting:
 
     def epoch(self, advance: Advance) -> float:
         """Go once through the training rows in random order; return the mean loss a window, of rank 0 and all."""
-        self.model.train()
         total = torch.zeros((), dtype=torch.float64, device=self.device)
-        for size, part, windows, labels in self._batches():
-            total += self._step(size, part, windows, labels)
+        for size, loss in self.steps():
+            total += loss
             advance(size)
         return self.ranks.total(float(total)) / len(self.material.rows)
+
+    def steps(self) -> Iterator[tuple[int, Tensor]]:
+        """Make the steps of an epoch; yield of each the size of the batch, and the summed loss of this process."""
+        self.model.train()
+        for size, part, windows, labels in self._batches():
+            yield size, self._step(size, part, windows, labels)
 
     def _batches(self) -> Iterator[tuple[int, slice, Tensor, Tensor]]:
         """Yield each batch's size, this process's part of it, and the windows and labels of the part."""
