@@ -302,6 +302,31 @@ def test_a_corpus_that_changed_is_not_mixed_with_what_was_trained(finished: Run,
         run(speech, out=out, settings=SMALL, progress=Plug("epoch 1"))
 
 
+def test_an_interrupted_training_goes_on_and_ends_with_the_same_bytes(
+    finished: Run, corpus: Path, tmp_path: Path
+) -> None:
+    out, speech = tmp_path / "run", tmp_path / "speech"
+    shutil.copytree(corpus, speech)
+    with pytest.raises(PulledPlug):
+        run(speech, out=out, settings=SMALL, progress=Plug("epoch 2"))
+    assert (out / "checkpoint.safetensors").exists()
+    assert not (out / "model.safetensors").exists()
+    # of other speech: nothing is mixed, and nothing is lost
+    grid = next(speech.rglob("*.TextGrid"))
+    kept = grid.read_bytes()
+    grid.unlink()
+    with pytest.raises(RunDirectoryError, match="before its files changed"):
+        run(speech, out=out, settings=SMALL)
+    grid.write_bytes(kept)
+    plug = Plug("clustering")
+    with pytest.raises(PulledPlug):
+        run(speech, out=out, settings=SMALL, progress=plug)
+    assert "training: going on after epoch 1" in plug.said
+    assert (out / "model.safetensors").read_bytes() == (finished.path / "model.safetensors").read_bytes()
+    assert Run(out).training.drop("seconds").equals(finished.training.drop("seconds"))
+    assert not (out / "checkpoint.safetensors").exists()
+
+
 def test_a_result_that_was_lost_is_made_again(finished: Run, corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     shutil.copytree(finished.path, out)

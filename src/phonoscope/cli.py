@@ -107,6 +107,7 @@ def run(
     preset: str | None = None,
     config: Path | None = None,
     jobs: int | None = None,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
     overwrite: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     options: Annotated[RunOptions, Parameter(name="*")] = _NONE_GIVEN,
@@ -125,6 +126,8 @@ def run(
         TOML file of settings, such as the config.toml of another run.
     jobs
         Threads and processes [all cores].
+    device
+        Where the network is trained; auto: on a CUDA device if there is one.
     overwrite
         Replace a run with other settings in the folder.
     quiet
@@ -132,11 +135,14 @@ def run(
     """
     settings = _settings(options, preset, config)
     from phonoscope.experiment import run as run_experiment  # noqa: PLC0415 - torch takes seconds to import
+    from phonoscope.recogniser.ranks import of_torchrun  # noqa: PLC0415
 
     progress = progress_for(sys.stderr, quiet=quiet)
-    _print_results(
-        run_experiment(corpus, out=out, settings=settings, overwrite=overwrite, jobs=jobs, progress=progress)
+    result = run_experiment(
+        corpus, out=out, settings=settings, overwrite=overwrite, jobs=jobs, device=device, progress=progress
     )
+    if of_torchrun()[0] == 0:  # torchrun's other processes have helped to train, and have nothing to show
+        _print_results(result)
 
 
 def _print_results(result: Run) -> None:

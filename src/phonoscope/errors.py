@@ -167,6 +167,23 @@ class EspeakError(PhonoscopeError):
         )
 
 
+class CheckpointError(PhonoscopeError):
+    """The state of an interrupted training can not be gone on from."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path}: {problem}, and can not be gone on from")
+
+
+class LostProcessError(PhonoscopeError):
+    """Another process of a training in company has ended, or can not be reached."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            "the training needs all of torchrun's processes, and one has ended or can not be reached "
+            f"({' '.join(problem.split())[:200]}); the same command goes on after the last epoch"
+        )
+
+
 class OutputFolderError(PhonoscopeError):
     """A folder that is to be written can not be written, or holds something already."""
 

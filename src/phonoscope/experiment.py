@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save
 
 from phonoscope.analysis import analyse, check_numbers
 from phonoscope.appraisal import appraise
+from phonoscope.company import dismiss, one_leads
 from phonoscope.corpus.built_in import built_in_corpus
 from phonoscope.corpus.describing import describe_corpus, labels_table, segments_table
 from phonoscope.corpus.reading import read_corpus
@@ -32,8 +33,10 @@ from phonoscope.probing.activations import write_activations
 from phonoscope.probing.panel import Panel, check_enough, draw_panel
 from phonoscope.progress import Progress, Quiet
 from phonoscope.recogniser.building import build_recogniser
+from phonoscope.recogniser.checkpoint import FILE as CHECKPOINT
+from phonoscope.recogniser.checkpoint import forget_checkpoint
 from phonoscope.recogniser.inference import predict
-from phonoscope.recogniser.training import train, training_table
+from phonoscope.recogniser.training import train
 from phonoscope.report.write import write_report
 from phonoscope.results import Run
 from phonoscope.rundir import Claim, claim, clear, left_over, prepare, record, remove_stages
@@ -58,6 +61,7 @@ BUILT_IN = "built-in"
 _FEATURES = "features"  # a large corpus's; they go when the panel's activations are there
 
 
+@one_leads
 def run(
     corpus: Corpus | Path | str | None = None,
     *,
@@ -65,6 +69,7 @@ def run(
     settings: Settings | None = None,
     overwrite: bool = False,
     jobs: int | None = None,
+    device: str = "auto",
     progress: Progress | None = None,
 ) -> Run:
     """Run the whole experiment: train, probe, reduce, cluster, measure, draw.
@@ -81,6 +86,8 @@ def run(
         Take over a run with other settings that is in `out`: what depends on them is done again.
     jobs
         Threads and processes; all cores if None.
+    device
+        Where the network is trained: ``cpu``, ``cuda``, or ``auto``, CUDA where it is.
     progress
         Where to tell how far it is; nowhere if None.
 
@@ -97,7 +104,7 @@ def run(
     prepare(result.path)
     with sole_use(result.path, progress), limited_threads(jobs):
         found = claim(result.path, settings, name, overwrite=overwrite)
-        Stages(result.path, settings, jobs, progress, found, overwrite).run(corpus, name)
+        Stages(result.path, settings, jobs, progress, found, overwrite, device=device).run(corpus, name)
     return result
 
 
@@ -132,6 +139,7 @@ class Stages:
     overwrite: bool
     about: Mapping[str, str | int] | None = None  # of a model that is probed
     split: Split | None = "validation"  # the part that the panel is drawn from; None: all
+    device: str = "auto"
 
     @cached_property
     def files(self) -> Manifest:
@@ -158,6 +166,7 @@ class Stages:
                 self._renew(name)
             if not (self._there("corpus") and self.files.whole(["corpus"])):
                 self._from_the_corpus(source, name, probing=False)
+        dismiss()
         forget_features(self.out / _FEATURES)
         with self._stage("pca", "tsne", "sweep"):
             if not self._there("grid"):
@@ -233,7 +242,10 @@ class Stages:
                 self._renew(name)
             self._keep_corpus(corpus, recorded)
         if probing or self._without_panel():
-            self._forget("recogniser" if self._without_model() else "panel")
+            # only another training gives a learning curve that is lost; of an interrupted one the state after its last
+            # epoch stays, as the features do
+            curve_lost = (self.out / "model.safetensors").exists() and self._without_model()
+            self._forget("recogniser" if curve_lost else "panel")
             self.probe(corpus)
 
     def _renew(self, name: str) -> None:
@@ -263,7 +275,7 @@ class Stages:
         """Write the corpus's tables; `recorded` is the checksum of the first before it was lost, or nothing."""
         table = segments_table(corpus)
         path = self.out / "corpus.parquet"
-        made = any((self.out / name).exists() for name in ("model.safetensors", "panel.parquet"))
+        made = any((self.out / name).exists() for name in ("model.safetensors", CHECKPOINT, "panel.parquet"))
         another = path.exists() and not pl.read_parquet(path).equals(table)
         with written_whole([path]) as (temporary,):
             table.write_parquet(temporary)
@@ -323,15 +335,16 @@ class Stages:
         if path.exists():
             model = build_recogniser(len(corpus.phones), self.settings)
             model.load_state_dict(load_file(path))
+            forget_checkpoint(self.out)
             return model.eval()
         if self.settings.recogniser.kind == "untrained":
             model = build_recogniser(len(corpus.phones), self.settings).eval()
         else:
-            model, history = train(frames, corpus, self.settings, progress=self.progress)
-            write_frame(training_table(history), self.out / "training.csv")
+            model, _ = train(frames, corpus, self.settings, progress=self.progress, folder=self.out, device=self.device)
         with written_whole([path]) as (temporary,):
             state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
             temporary.write_bytes(save(state, metadata={"phones": " ".join(corpus.phones)}))
+        forget_checkpoint(self.out)
         return model
 
     def _measure_formants(self, corpus: Corpus, panel: Panel) -> list[str]:

@@ -9,7 +9,8 @@ import torch
 import oracles
 from phonoscope.recogniser import inference
 from phonoscope.recogniser.building import build_recogniser
-from phonoscope.recogniser.inference import network_input, predict, resolve_precision
+from phonoscope.recogniser.devices import resolve_precision
+from phonoscope.recogniser.inference import network_input, predict
 from phonoscope.settings import Settings, SignalSettings
 
 if TYPE_CHECKING:

@@ -12,14 +12,9 @@ from hypothesis import strategies as st
 import oracles
 from phonoscope.errors import CorpusError
 from phonoscope.recogniser.inference import predict
-from phonoscope.recogniser.training import (
-    Epoch,
-    prepare_validation,
-    should_stop,
-    stretches_of_speech,
-    train,
-    training_table,
-)
+from phonoscope.recogniser.learning_curve import Epoch, should_stop, training_table
+from phonoscope.recogniser.training import train
+from phonoscope.recogniser.validation import prepare_validation, stretches_of_speech
 from phonoscope.settings import RecogniserSettings, Settings, SignalSettings
 
 if TYPE_CHECKING:

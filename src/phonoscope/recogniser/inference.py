@@ -10,8 +10,6 @@ import torch
 from phonoscope.recogniser.network import log_posteriors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -24,15 +22,6 @@ BATCH = 1024
 def network_input(frames: FrameTable, rows: NDArray[np.int64]) -> Tensor:
     """Return the windows around some rows, shape (n, 3, time, mel), in the channels_last order of memory."""
     return torch.from_numpy(frames.windows(rows)).permute(0, 3, 1, 2)
-
-
-def resolve_precision(precision: str) -> torch.dtype:
-    """Choose the arithmetic: bfloat16 where asked for, or by ``auto`` where the processor multiplies in it."""
-    if precision == "auto":
-        # older releases of torch can not tell: float32 is right everywhere
-        tell: Callable[[], dict[str, object]] = getattr(torch.cpu, "get_capabilities", dict)
-        return torch.bfloat16 if tell().get("avx512_bf16") else torch.float32
-    return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
 def predict(
@@ -61,9 +50,10 @@ def predict(
     result = np.empty((len(rows), model.output.out_features), np.float32)
     training = model.training
     model.eval()
-    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
+    device = model.output.weight.device
+    with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
         for start in range(0, len(rows), BATCH):
-            logits = model(network_input(frames, rows[start : start + BATCH]))
-            result[start : start + BATCH] = log_posteriors(logits.float(), outputs).numpy()
+            logits = model(network_input(frames, rows[start : start + BATCH]).to(device))
+            result[start : start + BATCH] = log_posteriors(logits.float(), outputs).cpu().numpy()
     model.train(training)
     return result

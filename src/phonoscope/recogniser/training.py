@@ -1,185 +1,197 @@
-"""Training the recogniser: gradient descent with Nesterov momentum, and the paper's stopping rule."""
+"""Training the recogniser: epoch after epoch until the paper's rule stops it, from where an earlier training was."""
 
 from __future__ import annotations
 
+import json
 import time
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 import torch
+from safetensors.numpy import load, save
 
-from phonoscope.errors import CorpusError
+from phonoscope.errors import CheckpointError, CorpusError
 from phonoscope.progress import Quiet
-from phonoscope.recogniser.building import build_recogniser
-from phonoscope.recogniser.decoding import estimate_bigram, phone_error_rate
-from phonoscope.recogniser.inference import network_input, predict, resolve_precision
-from phonoscope.recogniser.network import log_posteriors
+from phonoscope.recogniser.checkpoint import find_checkpoint, identity, keep_checkpoint, open_checkpoint
+from phonoscope.recogniser.devices import resolve_device, resolve_precision
+from phonoscope.recogniser.fitting import Fitting, Material
+from phonoscope.recogniser.learning_curve import Epoch, should_stop
+from phonoscope.recogniser.ranks import here
+from phonoscope.recogniser.validation import prepare_validation
+from phonoscope.settings import Settings
+from phonoscope.signal.frames import FrameTable, SegmentTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from phonoscope.corpus.types import Corpus
     from phonoscope.progress import Progress
-    from phonoscope.recogniser.decoding import PhoneBigram
     from phonoscope.recogniser.network import Recogniser
-    from phonoscope.settings import Settings
-    from phonoscope.signal.frames import FrameTable
+    from phonoscope.recogniser.ranks import Ranks
 
-
-@dataclass(frozen=True)
-class Epoch:
-    """One line of the learning curve.
-
-    Losses are mean cross-entropies a window, in nats; `training_loss` is the mean over the epoch, with dropout.
-    `frame_accuracy` and `phone_error_rate` are those of the validation part; `seconds` counts from the start.
-    """
-
-    epoch: int
-    training_loss: float
-    validation_loss: float
-    frame_accuracy: float
-    phone_error_rate: float
-    seconds: float
-
-
-def training_table(history: list[Epoch]) -> pl.DataFrame:
-    """Make the table of `training.csv`, a row an epoch."""
-    return pl.DataFrame([asdict(epoch) for epoch in history])
-
-
-@dataclass(frozen=True)
-class Validation:
-    """What the validation part says of a model, every epoch."""
-
-    rows: NDArray[np.int64]
-    labels: NDArray[np.int64]
-    stretches: list[tuple[NDArray[np.int64], NDArray[np.int64]]]
-    bigram: PhoneBigram
-
-    def measure(self, log_posterior: NDArray[np.float32]) -> tuple[float, float, float]:
-        """Return loss, frame accuracy and phone error rate for posteriors of `rows`, shape (rows, phones)."""
-        loss = -float(log_posterior[np.arange(len(self.labels)), self.labels].mean(dtype=np.float64))
-        accuracy = float((log_posterior.argmax(axis=1) == self.labels).mean())
-        return loss, accuracy, phone_error_rate(log_posterior, self.stretches, self.bigram)
-
-
-def stretches_of_speech(
-    frames: FrameTable, corpus: Corpus, split: str
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Cut one part into stretches of speech without a pause or an unknown label inside.
-
-    Yields
-    ------
-    For each stretch its rows of the frame table and the phone indices of its segments, those too short for a frame
-    included.
-    """
-    table = frames.segments
-    wanted = np.array([u.split == split for u in corpus.utterances], dtype=bool)
-    chosen = np.flatnonzero(wanted[table.utterance])
-    if len(chosen) == 0:
-        return
-    before, after = chosen[:-1], chosen[1:]
-    broken = (table.utterance[before] != table.utterance[after]) | (table.last[before] != table.first[after])
-    runs = np.split(chosen, np.flatnonzero(broken) + 1)
-    for run in runs:
-        rows = np.arange(table.first[run[0]], table.last[run[-1]])
-        if len(rows):
-            yield rows, table.phone[run].astype(np.int64)
-
-
-def prepare_validation(frames: FrameTable, corpus: Corpus, lm_scale: float) -> Validation:
-    """Gather the validation part, and estimate the bigram of the decoder on the training part."""
-    training_rows = frames.labelled_rows(corpus, "train")
-    rows = frames.labelled_rows(corpus, "validation")
-    for name, part in (("training", training_rows), ("validation", rows)):
-        if len(part) == 0:
-            msg = f"{corpus.name}: the {name} part holds no frame with a phone; give more speech or another split"
-            raise CorpusError(msg)
-    n_phones = len(corpus.phones)
-    counts = np.bincount(frames.labels[training_rows], minlength=n_phones)
-    strings = (phones for _, phones in stretches_of_speech(frames, corpus, "train"))
-    bigram = estimate_bigram(strings, counts, n_phones=n_phones, lm_scale=lm_scale)
-    stretches = [
-        (np.searchsorted(rows, where), phones) for where, phones in stretches_of_speech(frames, corpus, "validation")
-    ]
-    return Validation(rows, frames.labels[rows].astype(np.int64), stretches, bigram)
-
-
-def should_stop(losses: list[float], min_decrease: float, patience: int) -> bool:
-    """Tell whether the paper's rule ends the training.
-
-    It does when none of the last `patience` epochs brought the validation loss more than `min_decrease` below the
-    lowest before that epoch.
-    """
-    if len(losses) <= patience:
-        return False
-    lowest = np.minimum.accumulate(losses)
-    fell = lowest[-patience - 1 : -1] - np.asarray(losses[-patience:]) > min_decrease
-    return not bool(fell.any())
+_GO_ON = b"one more epoch"
 
 
 def train(
-    frames: FrameTable, corpus: Corpus, settings: Settings, *, progress: Progress | None = None
+    frames: FrameTable,
+    corpus: Corpus,
+    settings: Settings,
+    *,
+    progress: Progress | None = None,
+    folder: Path | None = None,
+    device: str = "auto",
 ) -> tuple[Recogniser, list[Epoch]]:
     """Train the network that the settings ask for on the training part, one window a frame that belongs to a phone.
 
+    Parameters
+    ----------
+    frames, corpus, settings
+        What is learned from, and how.
+    progress
+        Where to tell how far it is; nowhere if None.
+    folder
+        Where the state is kept after each epoch, and gone on from if there is one of the same training: with as many
+        threads, to the very numbers of a training that was not interrupted. It stays there; see `forget_checkpoint`.
+    device
+        ``cpu``, ``cuda``, or ``auto``.
+
     Returns
     -------
-    The network as the last epoch left it, in evaluation mode, and the learning curve.
+    The network as the last epoch left it, in evaluation mode on the processor, and the learning curve.
 
     Raises
     ------
     CorpusError
         A part of the corpus holds no phone, or the training diverged.
+    SettingError
+        The device is not there.
+    LostProcessError
+        Another process of a training in company has ended.
     """
     progress = progress or Quiet()
     config = settings.recogniser
+    ranks = here()
     validation = prepare_validation(frames, corpus, config.lm_scale)
-    dtype = resolve_precision(config.precision)
-    model = build_recogniser(len(corpus.phones), settings)
-    optimiser = torch.optim.SGD(
-        model.parameters(),
-        lr=config.learning_rate,
-        momentum=config.momentum,
-        nesterov=config.momentum > 0,
-        fused=True,
-    )
-    rows = frames.labelled_rows(corpus, "train")
+    material = Material(frames, frames.labelled_rows(corpus, "train"), validation.rows, len(corpus.phones))
+    chosen = resolve_device(device, ranks.local_rank)
+    dtype = resolve_precision(config.precision, chosen)
+    mine, content = _where_to_start(material, settings, folder, progress)
     history: list[Epoch] = []
-    started = time.perf_counter()
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), ranks.fair_threads():
         torch.manual_seed(settings.seed)
-        for epoch in range(1, config.max_epochs + 1):
-            model.train()
-            total = 0.0
-            with progress.bar(f"epoch {epoch}", len(rows)) as advance:
-                for order in torch.split(torch.randperm(len(rows)), config.batch_size):
-                    batch = rows[order.numpy()]
-                    labels = torch.from_numpy(frames.labels[batch].astype(np.int64))
-                    optimiser.zero_grad(set_to_none=True)
-                    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
-                        logits = model(network_input(frames, batch))
-                    loss = torch.nn.functional.nll_loss(log_posteriors(logits.float(), config.outputs), labels)
-                    loss.backward()  # type: ignore[no-untyped-call]
-                    optimiser.step()
-                    total += float(loss.detach()) * len(batch)
-                    advance(len(batch))
-            log_posterior = predict(model, frames, validation.rows, config.outputs, dtype=dtype)
+        if ranks.size > 1:
+            progress.say(f"training with {ranks.size} processes")
+            _hand_out(material, settings, ranks, folder, dtype)
+        with ranks.together():
+            fitting = Fitting(material, settings, ranks, device=chosen, dtype=dtype)
+        ranks.tell(content or _GO_ON)
+        if content:
+            state, history = open_checkpoint(content)
+            fitting.restore(state)
+            progress.say(f"training: going on after epoch {len(history)}")
+        started = time.perf_counter() - (history[-1].seconds if history else 0.0)
+        while len(history) < config.max_epochs and not should_stop(
+            [epoch.validation_loss for epoch in history], config.min_decrease, config.patience
+        ):
+            number = len(history) + 1
+            ranks.tell(_GO_ON)
+            with ranks.together():
+                with progress.bar(f"epoch {number}", len(material.rows)) as advance:
+                    training_loss = fitting.epoch(advance)
+                log_posterior = fitting.posteriors()
             measured = validation.measure(log_posterior)
             if not np.isfinite(measured[0]):
-                msg = f"the training diverged in epoch {epoch}; set a smaller --recogniser.learning_rate"
+                msg = f"the training diverged in epoch {number}; set a smaller --recogniser.learning_rate"
                 raise CorpusError(msg)
-            history.append(Epoch(epoch, total / len(rows), *measured, time.perf_counter() - started))
+            history.append(Epoch(number, training_loss, *measured, time.perf_counter() - started))
+            if folder is not None:
+                keep_checkpoint(folder, fitting.state(), history, mine)
             progress.say(
-                f"epoch {epoch}: validation loss {measured[0]:.3f}, frame accuracy {measured[1]:.3f}, "
+                f"epoch {number}: validation loss {measured[0]:.3f}, frame accuracy {measured[1]:.3f}, "
                 f"phone error rate {measured[2]:.3f}"
             )
-            losses = [e.validation_loss for e in history]
-            if should_stop(losses, config.min_decrease, config.patience):
-                break
-    model.eval()
-    return model, history
+    ranks.leave()
+    return fitting.model.cpu().eval(), history
+
+
+def _where_to_start(
+    material: Material, settings: Settings, folder: Path | None, progress: Progress
+) -> tuple[str, bytes]:
+    """Return what this training is called, and the content of its checkpoint; nothing if it starts anew."""
+    if folder is None:
+        return "", b""
+    mine = identity(material.frames, material.rows, material.n_phones, settings)
+    try:
+        return mine, find_checkpoint(folder, mine)
+    except CheckpointError as error:
+        progress.warn(f"{error}; the training starts from the first epoch")
+        return mine, b""
+
+
+_ARRAYS = ("means", "mean_of", "labels", "offset", "count")
+
+
+def _hand_out(material: Material, settings: Settings, ranks: Ranks, folder: Path | None, dtype: torch.dtype) -> None:
+    """Give the other processes what they need, so that they read no corpus."""
+    frames = material.frames
+    # features that are too large for the memory lie in a file, which is the same for all
+    file = None if folder is None else folder / "features" / "static.f32"
+    mapped = file is not None and file.is_file() and file.stat().st_size == frames.static.nbytes
+    about = {
+        "settings": dict(settings.flat()),
+        "n_phones": material.n_phones,
+        "context": frames.context,
+        "hop": frames.hop,
+        "shape": frames.static.shape,
+        "file": str(file.resolve()) if mapped and file is not None else "",
+        "bfloat16": dtype is torch.bfloat16,
+    }
+    arrays: dict[str, NDArray[np.generic]] = {name: getattr(frames, name) for name in _ARRAYS}
+    arrays |= {"rows": material.rows, "held_out": material.held_out}
+    ranks.tell(save({name: np.ascontiguousarray(a) for name, a in arrays.items()}, {"about": json.dumps(about)}))
+    if not mapped:
+        ranks.spread(frames.static)
+
+
+def follow(ranks: Ranks, device: str) -> None:
+    """Do what a process does that does not lead: wait for a training, do its part of each epoch, and be done.
+
+    Raises
+    ------
+    LostProcessError
+        Another process has ended.
+    """
+    word = ranks.hear()
+    if not word:
+        return
+    arrays = load(word)
+    length = int.from_bytes(word[:8], "little")
+    about = json.loads(json.loads(word[8 : 8 + length])["__metadata__"]["about"])
+    del word
+    static: NDArray[np.float32]
+    if about["file"]:
+        static = np.memmap(about["file"], np.float32, "r", shape=tuple(about["shape"]))
+    else:
+        static = np.empty(about["shape"], np.float32)
+        ranks.spread(static)
+    none = np.zeros(0, np.int64)
+    segments = SegmentTable(none, none, none.astype(float), none.astype(float), none, none)
+    per_utterance = {name: arrays[name] for name in _ARRAYS}
+    frames = FrameTable(static, **per_utterance, context=about["context"], hop=about["hop"], segments=segments)
+    settings = Settings().changed(about["settings"])
+    material = Material(frames, arrays["rows"], arrays["held_out"], about["n_phones"])
+    chosen = resolve_device(device, ranks.local_rank)
+    dtype = torch.bfloat16 if about["bfloat16"] else torch.float32
+    with torch.random.fork_rng(devices=[]), ranks.fair_threads():
+        torch.manual_seed(settings.seed)
+        with ranks.together():
+            fitting = Fitting(material, settings, ranks, device=chosen, dtype=dtype)
+        content = ranks.hear()
+        if content not in (b"", _GO_ON):
+            fitting.restore(open_checkpoint(content)[0])
+        while ranks.hear():
+            with ranks.together():
+                fitting.epoch(lambda _steps: None)
+                fitting.posteriors()

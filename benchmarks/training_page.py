@@ -1,0 +1,144 @@
+# ruff: noqa: INP001 - a script's part, not a package
+"""docs/training.md, out of what training.py measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from measuring import OURS
+from plain_training import LOADER
+from tables import number, table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TARGET = 3.0
+
+
+def page(found: Mapping[str, Any]) -> str:
+    """Return docs/training.md."""
+    on = found["machine"]
+    first = found["runs"][0]
+    sides = first["sides"]
+    ratio = sides[OURS]["speed"] / sides[LOADER]["speed"]
+    peak = first["peak"][first["precision"]]
+    most = first["peak"]["float32"] / first["operations"] / sides[LOADER]["speed"]
+    return "\n".join(
+        [
+            "# Training",
+            "",
+            _RESUME,
+            _COMPANY,
+            "## Speed\n",
+            "    .venv/bin/python benchmarks/training.py",
+            "",
+            (
+                f"measured the table: on {found['date']}, {on['processor']}, {on['cores']} cores "
+                f"({', '.join(on['instructions'])}), {on['system']}, "
+                f"torch {on['versions'].get('torch', 'unknown')}"
+                f"{found.get('note', '')}. {_BESIDE}"
+            ),
+            "",
+            table(
+                ["by", "threads", "arithmetic", "samples/s", "median", "ratio", "share of peak", "accuracy"],
+                [
+                    [
+                        name,
+                        str(run["threads"]),
+                        run["precision"] if name == OURS else "float32",
+                        number(side["speed"]),
+                        number(side["middle"]),
+                        f"{run['sides'][OURS]['speed'] / side['speed']:.2f}",
+                        f"{100 * side['speed'] * run['operations'] / _peak(run, name):.0f} %",
+                        f"{side['accuracy']:.3f}",
+                    ]
+                    for run in found["runs"]
+                    for name, side in run["sides"].items()
+                ],
+            ),
+            (
+                f"Accuracies are those of {first['held_out']:,} validation windows after {first['epochs']} epochs of "
+                f"{first['windows']:,}. A window costs {first['operations'] / 1e6:.1f} million operations; the peak is "
+                f"that of large matrix products, here {peak / 1e9:.0f} GFLOP/s in {first['precision']} with threads: "
+                f"{first['threads']}."
+            ),
+            "",
+            (
+                f"The aim was {_TARGET:g} times the plain loop; here it is {ratio:.2f} times, "
+                + ("which reaches it." if ratio >= _TARGET else "which does not.")
+                + (
+                    f" In float32 it can not be reached on this processor: the plain loop's own products are those of "
+                    f"the same library, and a training that did nothing but large products at the peak would be "
+                    f"{most:.1f} times as fast."
+                    if most < _TARGET and first["precision"] == "float32"
+                    else ""
+                )
+            ),
+            "",
+            _HOW,
+        ]
+    )
+
+
+def _peak(run: Mapping[str, Any], name: str) -> float:
+    return float(run["peak"][run["precision"] if name == OURS else "float32"])
+
+
+_RESUME = """\
+## Interrupted
+
+After each epoch the run's folder holds `checkpoint.safetensors` (weights, momentum, the states of the random
+generators, the learning curve; 32 MB for the paper's network) and `training.csv`. The same command goes on after the
+last whole epoch. With as many threads it ends with the same bits as a training that was not interrupted: the same
+`model.safetensors`. The seconds go on from those that were spent. Once `model.safetensors` is there the checkpoint is
+removed.
+
+The file carries a checksum, and the name of what it belongs to: the settings of network and signal, the seed, the
+phones, the labels and the features. One that is damaged, or that is of other audio under the same labels, is named in a
+warning, and the training starts from the first epoch; if the corpus's labels changed, the run is refused, as if its
+network were trained already, until `--overwrite`. `recogniser.max_epochs`, `min_decrease` and `patience` are not part
+of the name: from Python, `train(..., folder=...)` goes on to more epochs.
+"""
+_COMPANY = """\
+## Several processes, several machines
+
+    torchrun --nproc-per-node 2 -m phonoscope run my-corpus --out runs/mine
+
+trains with two processes, each with its part of the cores; on two machines, the same on each with torchrun's
+`--nnodes 2 --rdzv-backend c10d --rdzv-endpoint FIRST:29400`. Each batch of `recogniser.batch_size` windows is shared
+out, and so is the validation part; gradients are summed by PyTorch's DistributedDataParallel (gloo on processors, NCCL
+on CUDA devices, one a process). Permutations and dropout masks are drawn for whole batches in every process, so the
+learning curve is that of one process, but for rounding: `tests/test_company.py` holds it to 1e-5.
+
+Rank 0 alone reads the corpus, computes the features, writes files, shows progress, and does all that follows the
+training. The others get their copy of the features over the network (features of a long corpus, which lie in a file,
+they map: then the run's folder has to be on a file system that all machines see), and leave with status 0 when the
+training is over, or if there is none; they wait up to a day for the features. If rank 0 can not train it says why, and
+the others leave. If a process is lost in an epoch, the rest end with a sentence and status 2: at once if it ended, after
+PyTorch's 30 minutes if its machine does not answer. The same command then goes on after the last epoch.
+
+## CUDA
+
+`--device auto` trains on a CUDA device if torch finds one; `cpu` and `cuda` ask for one. Everything after the training
+is computed on the processor. The device is not part of what makes two runs different, but its rounding is. No CUDA
+device was at hand: this has been read, not run.
+"""
+_BESIDE = (
+    "All ways train the same network on the same windows at the same time, a step of each in turn; samples/s are "
+    "those of the quickest tenth of the steps, as other work on the machine only lengthens steps, and the median "
+    "stands beside. The plain loop is PyTorch's own layers, nn.Dropout, SGD with Nesterov momentum, float32; "
+    "its windows come from a Dataset by a DataLoader, or from one tensor of all windows, which takes eleven "
+    "times the memory. The ratio is phonoscope's samples/s to the row's."
+)
+_HOW = """\
+Where the time goes, and what is done about it: convolutions' weights and windows lie in the channels_last order, whose
+kernels for pooling are several times as quick; dropout masks are drawn 16 bits at a time instead of by torch's
+single-threaded Bernoulli draws; ReLU comes after the pooling, which gives the same numbers from a third of the work;
+the optimiser is one fused pass; windows are gathered by a compiled kernel, the next batch's while this one is learned;
+no step waits for its loss to be read. What is left are matrix products and convolutions.
+
+bfloat16 (`recogniser.precision`) is chosen where the processor has instructions for it (AVX-512 BF16, or AMX) or the
+CUDA device has. It can not pay on one with AVX2 only. On another processor, with AMX, before this benchmark existed,
+one core trained 1,900 to 2,000 windows/s in float32 and 5,600 in bfloat16 with channels_last, 2.8 to 2.9 times as many;
+that has not been measured again.
+"""
