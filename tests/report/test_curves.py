@@ -145,6 +145,20 @@ def test_the_chart_of_choices_puts_each_sign_at_its_k_and_opens_it_at_the_edge()
     assert raw < deep, "the input is at the top"
 
 
+def test_a_criterion_has_the_same_sign_for_every_clusterer() -> None:
+    measured = {"kmedians": ("ratio", "stability"), "spectral": ("ratio", "eigengap", "stability")}
+    rows = [
+        {"layer": "D3", "clusterer": clusterer, "criterion": criterion, "k": k, "chosen": k == 3, "at_edge": False}
+        for clusterer, criteria in measured.items()
+        for criterion in criteria
+        for k in (2, 3, 4)
+    ]
+    for clusterer in measured:
+        root = read(chosen_chart(pl.DataFrame(rows), clusterer))
+        colours = {one.get("data-series"): one.get("stroke") for one in root.iter() if one.get("data-tip")}
+        assert (colours["ratio"], colours["stability"]) == ("var(--c0)", "var(--c2)")
+
+
 def test_the_features_order_is_read_off_by_layer_and_chance_is_a_half() -> None:
     table = pl.DataFrame(
         {

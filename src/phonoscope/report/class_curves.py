@@ -49,7 +49,9 @@ def chosen_chart(selection: pl.DataFrame, clusterer: str) -> Chart:
     """Draw the k that every criterion chooses at every layer: where signs meet, criteria agree."""
     chosen = selection.filter((pl.col("clusterer") == clusterer) & pl.col("chosen"))
     layers = selection["layer"].unique(maintain_order=True).to_list()
-    criteria = [name for name in CRITERIA if name in chosen["criterion"]]
+    # numbered as the page's legend has them, which lists those of all clusterers
+    looks = {name: j for j, name in enumerate(name for name in CRITERIA if name in selection["criterion"])}
+    criteria = [name for name in looks if name in chosen["criterion"]]
     low, high = int(selection["k"].to_numpy().min()), int(selection["k"].to_numpy().max())
     width, row = 430.0, 30.0
     height = 40 + row * len(layers) + 38
@@ -58,9 +60,10 @@ def chosen_chart(selection: pl.DataFrame, clusterer: str) -> Chart:
     for i, layer in enumerate(layers):
         y = 44 + row * i
         parts += [line(64, y, width - 14, y, class_="grid"), text(56, y + 4, layer, anchor="end", class_="soft small")]
-        for j, criterion in enumerate(criteria):
+        for place, criterion in enumerate(criteria):
+            j = looks[criterion]
             for k, at_edge in chosen.filter(layer=layer, criterion=criterion).select("k", "at_edge").iter_rows():
-                shift = (j - (len(criteria) - 1) / 2) * 3.4
+                shift = (place - (len(criteria) - 1) / 2) * 3.4
                 mark = sign(
                     SHAPES[j % len(SHAPES)],
                     x(k),
@@ -79,7 +82,7 @@ def chosen_chart(selection: pl.DataFrame, clusterer: str) -> Chart:
         "k (open signs: at the edge of the range)",
         width / 2,
     )
-    entries = [(name, point_mark(j), CRITERIA[name]) for j, name in enumerate(criteria)]
+    entries = [(name, point_mark(looks[name]), CRITERIA[name]) for name in criteria]
     return chart(
         f"chosen-{clusterer}",
         width,
