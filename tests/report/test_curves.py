@@ -153,10 +153,13 @@ def test_a_criterion_has_the_same_sign_for_every_clusterer() -> None:
         for criterion in criteria
         for k in (2, 3, 4)
     ]
-    for clusterer in measured:
-        root = read(chosen_chart(pl.DataFrame(rows), clusterer))
-        colours = {one.get("data-series"): one.get("stroke") for one in root.iter() if one.get("data-tip")}
-        assert (colours["ratio"], colours["stability"]) == ("var(--c0)", "var(--c2)")
+    roots = {clusterer: read(chosen_chart(pl.DataFrame(rows), clusterer)) for clusterer in measured}
+    fills = {
+        clusterer: {one.get("data-series"): one.get("fill") for one in root.iter() if one.get("data-tip")}
+        for clusterer, root in roots.items()
+    }
+    assert fills["kmedians"] == {name: fills["spectral"][name] for name in measured["kmedians"]}
+    assert len(set(fills["spectral"].values())) == 3
 
 
 def test_the_features_order_is_read_off_by_layer_and_chance_is_a_half() -> None:
