@@ -114,8 +114,8 @@ Rank 0 alone reads the corpus, computes the features, writes files, shows progre
 training. The others get their copy of the features over the network (features of a long corpus, which lie in a file,
 they map: then the run's folder has to be on a file system that all machines see), and leave with status 0 when the
 training is over, or if there is none; they wait up to a day for the features. If rank 0 can not train it says why, and
-the others leave. If a process is lost in an epoch, the rest end with a sentence and status 2: at once if it ended, after
-PyTorch's 30 minutes if its machine does not answer. The same command then goes on after the last epoch.
+the others leave. If a process is lost in an epoch, the rest end with a sentence and status 2: at once if it ended,
+after PyTorch's 30 minutes if its machine does not answer. The same command then goes on after the last epoch.
 
 ## CUDA
 
