@@ -20,7 +20,7 @@ from training_page import page
 from phonoscope.recogniser.cnn import PaperCNN
 
 if TYPE_CHECKING:
-    from conftest import MakeFrames
+    from conftest import MakeFrames, Spoken
 
 
 def test_the_plain_loop_has_the_same_windows(make_frames: MakeFrames) -> None:
