@@ -62,7 +62,7 @@ def page(found: Mapping[str, Any]) -> str:
                 f"{first['windows']:,}. A window costs {first['operations'] / 1e6:.1f} million operations; the peak is "
                 f"that of large matrix products, here {peak / 1e9:.0f} GFLOP/s in {first['precision']} with threads: "
                 f"{first['threads']}. The plain loops' accuracies differ from phonoscope's by up to {apart:.3f} (the "
-                f"aim: {_APART}); each is one training, from other random draws, so the two of the plain loop differ too."
+                f"aim: {_APART}); each is one training, from other random draws, so the plain loops differ too."
             ),
             "",
             (
