@@ -70,7 +70,7 @@ class Ranks:
 
     def spread(self, array: NDArray[np.float32]) -> None:
         """Write rank 0's array into that of each other process, which has the same shape."""
-        flat = torch.from_numpy(np.require(array, requirements="CW").reshape(-1))  # torch warns of what is read-only
+        flat = torch.from_numpy(np.require(array, requirements=["C", "W"]).reshape(-1))  # torch warns of what is read-only
         with _company():
             for part in torch.split(flat, _CHUNK):
                 self._broadcast(part)
