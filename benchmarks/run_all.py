@@ -57,7 +57,7 @@ TOPICS: tuple[Topic, ...] = (whole_grid, kmedians, spectral, tsne, pca, large, w
 _HERE = Path(__file__).parent
 _RESULTS = _HERE / "results.json"
 _PAGE = _HERE.parent / "docs" / "benchmarks.md"
-_LIBRARIES = ("numpy", "scipy", "scikit-learn", "openTSNE", "pyclustering", "numba")
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "openTSNE", "pyclustering", "numba", "torch")
 # a machine's own choice of kernels shall not be measured
 _UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 _MOST_OF_MEMORY = 0.9

@@ -163,6 +163,7 @@ def main(words: Sequence[str] | None = None) -> int:
             runs = [measure(folder, threads, arguments.epochs, settings) for threads in arguments.threads]
         found = {
             "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+            "options": " ".join(sys.argv[1:] if words is None else words),
             "machine": machine(),
             "note": arguments.note and f" ({arguments.note})",
             "runs": runs,

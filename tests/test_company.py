@@ -108,6 +108,8 @@ def folder(make_frames: MakeFrames, tmp_path_factory: pytest.TempPathFactory) ->
 def test_two_processes_learn_as_one_does(folder: Path) -> None:
     frames, corpus, settings = pickle.loads((folder / "made").read_bytes())  # noqa: S301 - written above
     _, expected = train(frames, corpus, settings)
+    # the first epoch alone, and with that the two go on
+    train(frames, corpus, settings.changed({"recogniser.max_epochs": 1}), folder=folder)
     command = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-addr", "127.0.0.1", "--master-port"]
     done = subprocess.run(  # noqa: S603 - ours
         [sys.executable, *command, free_port(), str(folder / "script.py"), str(folder)],
@@ -126,6 +128,10 @@ def test_two_processes_learn_as_one_does(folder: Path) -> None:
 
 def test_who_is_left_by_rank_0_does_not_wait(folder: Path) -> None:
     (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+    # as those of a long corpus, features lie in a file
+    frames, _, _ = pickle.loads((folder / "made").read_bytes())  # noqa: S301 - written above
+    (folder / "features").mkdir()
+    frames.static.tofile(folder / "features" / "static.f32")
     (first, _), (second, said) = two(str(folder / "script.py"), str(folder), "--vanish")
     assert first == 7
     assert second == 2, said

@@ -48,6 +48,8 @@ class Fitting:
     ) -> None:
         self.material, self.ranks, self.device, self.dtype = material, ranks, device, dtype
         self._config = config = settings.recogniser
+        if device.type == "cuda":
+            torch.cuda.set_device(device)  # NCCL takes the current one
         self.model = build_recogniser(material.n_phones, settings).to(device)
         company = DistributedDataParallel(self.model, broadcast_buffers=False) if ranks.size > 1 else None
         self._network = company or self.model

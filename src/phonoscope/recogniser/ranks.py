@@ -39,7 +39,7 @@ class Ranks:
 
     def __init__(self, rank: int = 0, size: int = 1, local_rank: int = 0, local_size: int = 1) -> None:
         self.rank, self.size, self.local_rank, self.local_size = rank, size, local_rank, local_size
-        self._listening = size > 1
+        self._listening = size > 1 and rank == 0  # whether the others wait for a word of this one
         self._waiting: dist.ProcessGroup | None = None
 
     def join(self, backend: str) -> None:
@@ -70,7 +70,7 @@ class Ranks:
 
     def spread(self, array: NDArray[np.float32]) -> None:
         """Write rank 0's array into that of each other process, which has the same shape."""
-        flat = torch.from_numpy(array.reshape(-1))
+        flat = torch.from_numpy(np.require(array, requirements=["C", "W"]).reshape(-1))  # torch warns of what is read-only
         with _company():
             for part in torch.split(flat, _CHUNK):
                 self._broadcast(part)
