@@ -272,7 +272,7 @@ def test_what_is_damaged_is_named_and_made_again(runs: Path, copy: Run, corpus: 
 
 
 def test_what_is_lost_is_made_again_and_nothing_else(runs: Path, copy: Run, corpus: Path) -> None:
-    lost = ("scores.csv", "tests.csv", "psi/D1.npy", "unit_features.csv", "speakers.csv")
+    lost: tuple[str, ...] = ("scores.csv", "tests.csv", "psi/D1.npy", "unit_features.csv", "speakers.csv")
     lost = (*lost, "embeddings/raw-tsne.npy", "notation.json", "figures/figure1.svg")
     for name in lost:
         (copy.path / name).unlink()
