@@ -129,7 +129,7 @@ def run(
     device
         Where the network is trained; auto: on a CUDA device if there is one.
     overwrite
-        Replace a run with other settings in the folder.
+        Take over a run with other settings in the folder: what depends on them is done again.
     quiet
         Print the results and warnings only.
     """
@@ -191,7 +191,7 @@ def probe(
     jobs
         Threads and processes [all cores].
     overwrite
-        Replace another run in the folder.
+        Take over another run in the folder: what depends on what is different is done again.
     quiet
         Print the results and warnings only.
     """

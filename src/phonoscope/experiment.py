@@ -154,7 +154,7 @@ class Stages:
                 path.unlink()
             if self.claim.continued:
                 self.files.mend(self.progress, [stage for stage in STAGES if stage not in stale])
-                if not stale and result.finished and self.files.whole():
+                if not stale and self._finished():
                     self.progress.say(f"{self.out}: this run is finished; these are its results")
                     return
                 self._say_what_is_kept()
@@ -185,6 +185,11 @@ class Stages:
             self.files.drop(["report"])
             self.progress.say("report")
             write_report(result)
+
+    def _finished(self) -> bool:
+        """Tell whether all that a run leaves is there and recorded."""
+        recorded = all(self.files.knows(stage) for stage in STAGES if stage != "recogniser" or self.about is None)
+        return Run(self.out).finished and recorded and self.files.whole() and not self._without_panel()
 
     def _say_what_is_kept(self) -> None:
         stale = self.claim.stale
@@ -242,10 +247,10 @@ class Stages:
                 self._renew(name)
             self._keep_corpus(corpus, recorded)
         if probing or self._without_panel():
-            # only another training gives a learning curve that is lost; of an interrupted one the state after its last
-            # epoch stays, as the features do
-            curve_lost = (self.out / "model.safetensors").exists() and self._without_model()
-            self._forget("recogniser" if curve_lost else "panel")
+            trained = not self._without_model()
+            if not trained:
+                (self.out / "model.safetensors").unlink(missing_ok=True)  # its curve is lost, and comes with another
+            self._forget("panel" if trained else "activations")
             self.probe(corpus)
 
     def _renew(self, name: str) -> None:

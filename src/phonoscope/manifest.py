@@ -61,6 +61,10 @@ class Manifest:
         if known:
             self._write()
 
+    def knows(self, stage: str) -> bool:
+        """Tell whether a stage is recorded."""
+        return stage in self._of
+
     def complete(self, stage: str, of: str = "") -> bool:
         """Tell whether a stage is recorded, and all of its files are there."""
         return self._of.get(stage) == of and self.whole([stage])

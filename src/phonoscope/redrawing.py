@@ -70,4 +70,6 @@ def redraw(
         # classes of another number are not what the run's settings ask for: should it go on, it makes its own
         files.drop(["classes", "report"])
         interpret(result, settings, progress)
-        return write_report(result, settings=settings)
+        page = write_report(result, settings=settings)
+        files.note(["classes", "report"], "redrawn")
+        return page
