@@ -71,6 +71,12 @@ def test_the_api_has_every_public_name_and_the_settings_page_every_setting(site:
     assert {name for name in public if f"phonoscope.{name}" not in anchors} == set()
     text = (site / "settings.html").read_text(encoding="utf-8")
     assert [name for name, _ in Settings().flat() if f"<code>--{name}</code>" not in text] == []
+    row = text.partition("<code>--reduction.pca_variance</code>")[2].partition("</tr>")[0]
+    assert re.findall(r"<td>(.*?)</td>", row) == [
+        "<code>0.9</code>",
+        "from 0.01 to 1.0",
+        "share of the variance that PCA keeps",
+    ]
 
 
 def test_every_formula_is_drawn(site: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from latex2mathml.converter import convert
 
@@ -36,22 +36,42 @@ def on_page_markdown(markdown: str, **_: Any) -> str:  # noqa: ANN401 - MkDocs p
 
 
 def _tables() -> list[str]:
-    """Write a table a stage: name, default, what it is and may be."""
+    """Write a table a stage: name, default, what it may be and is."""
     hints = get_type_hints(Settings)
     groups = [outer for outer in fields(Settings) if is_dataclass(hints[outer.name])]
     single = [outer for outer in fields(Settings) if not is_dataclass(hints[outer.name])]
-    lines = ["## Of all stages", "", *_table("", single)]
+    lines = ["## Of all stages", "", *_table("", single, hints)]
     for outer in groups:
         about = str(hints[outer.name].__doc__).splitlines()[0]
-        lines += ["", f"## {outer.name}", "", about, "", *_table(f"{outer.name}.", fields(hints[outer.name]))]
+        inner = hints[outer.name]
+        lines += [
+            "",
+            f"## {outer.name}",
+            "",
+            about,
+            "",
+            *_table(f"{outer.name}.", fields(inner), get_type_hints(inner)),
+        ]
     return lines
 
 
-def _table(prefix: str, settings: Any) -> list[str]:  # noqa: ANN401 - fields of any dataclass
-    rows = ["| setting | default | what it is |", "| --- | --- | --- |"]
+def _table(prefix: str, settings: Any, hints: dict[str, Any]) -> list[str]:  # noqa: ANN401 - fields of any dataclass
+    rows = ["| setting | default | may be | what it is |", "| --- | --- | --- | --- |"]
     for one in settings:
         default = str(one.default).lower() if isinstance(one.default, bool) else one.default
         shown = f"`{default}`" if default != "" else ""
         text = escape(one.metadata["help"], quote=False).replace("|", "\\|").replace("*", "\\*")
-        rows.append(f"| `--{prefix}{one.name}` | {shown} | {text} |")
+        rows.append(f"| `--{prefix}{one.name}` | {shown} | {_range(one, hints[one.name])} | {text} |")
     return rows
+
+
+def _range(one: Any, kind: Any) -> str:  # noqa: ANN401 - a field of any dataclass, and its type
+    """Say which values a setting may have."""
+    if get_origin(kind) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(kind))
+    if kind is bool:
+        return "`true`, `false`"
+    low, high = one.metadata["low"], one.metadata["high"]
+    if low is None:
+        return "text" if kind is str else "a number"
+    return f"from {low:,}" + (f" to {high:,}" if high is not None else "")
