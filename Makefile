@@ -1,9 +1,9 @@
-# Two commands set everything up on a fresh machine: `make demo` and `make test`.
+# Each of these sets everything up on a fresh machine: `make demo`, `make test`, `make docs`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint docs bench clean
 
 # the stamp is newer than the files that say what to install: nothing is installed twice
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -27,6 +27,11 @@ lint: $(VENV)/installed
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+# a warning, such as of a link that leads nowhere, is an error. The notice is of what will follow MkDocs
+docs: $(VENV)/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --clean
+	@echo "site: site/index.html"
+
 # hours; an interrupted one goes on where it was. pyclustering may not install: the page says so then
 bench: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'openTSNE>=1.0'
@@ -35,4 +40,4 @@ bench: $(VENV)/installed
 	$(BIN)/python benchmarks/run_all.py --run runs/demo
 
 clean:
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) runs site
