@@ -11,6 +11,7 @@ import polars as pl
 
 from phonoscope.errors import RunDirectoryError
 from phonoscope.evaluation.model_tests import relative_depths
+from phonoscope.formulas import unguarded
 from phonoscope.results import Run
 from phonoscope.rundir import read_config
 
@@ -149,7 +150,7 @@ class ComparedRun:
             if path.suffix == ".csv":
                 head = pl.read_csv(path, n_rows=0).columns
                 kinds: Any = {name: kind for name, kind in texts.items() if name in head}
-                table = pl.read_csv(path, schema_overrides=kinds, infer_schema_length=None)
+                table = unguarded(pl.read_csv(path, schema_overrides=kinds, infer_schema_length=None))
             else:
                 table = pl.read_parquet(path)
             # in a CSV an empty text is none

@@ -6,6 +6,8 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from phonoscope.formulas import guarded
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
@@ -36,9 +38,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_frame(frame: pl.DataFrame, path: Path) -> None:
-    """Write a table as CSV or Parquet, as the name says, whole or not at all."""
+    """Write a table as CSV or Parquet, as the name says, whole or not at all; no cell of a CSV calls anything."""
     with written_whole([path]) as (temporary,):
         if path.suffix == ".parquet":
             frame.write_parquet(temporary)
         else:
-            frame.write_csv(temporary)
+            guarded(frame).write_csv(temporary)

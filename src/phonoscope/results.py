@@ -11,6 +11,7 @@ import polars as pl
 from safetensors import safe_open
 
 from phonoscope.errors import RunDirectoryError
+from phonoscope.formulas import unguarded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +53,7 @@ def _read(path: Path) -> pl.DataFrame:
     head = pl.read_csv(path, n_rows=0).columns
     texts = ("phone", "ipa", "speaker", "layer", "layer_a", "layer_b", "hardest")
     labels: dict[str, type[pl.DataType]] = {name: pl.String for name in texts if name in head}
-    return pl.read_csv(path, schema_overrides=labels, infer_schema_length=None)
+    return unguarded(pl.read_csv(path, schema_overrides=labels, infer_schema_length=None))
 
 
 @dataclass(frozen=True)
@@ -254,6 +255,10 @@ class Run:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of one sample's activations at each layer: maps × time × frequency, or units."""
         found = json.loads((self.path / "activations" / "layers.json").read_text(encoding="utf-8"))
+        for layer in found:  # it names files
+            if not layer or layer.startswith(".") or set(layer) & set("/\\:"):
+                msg = f"{self.path}: activations/layers.json names a layer {layer!r}, which can be no file's name"
+                raise RunDirectoryError(msg)
         return {layer: tuple(shape) for layer, shape in found.items()}
 
     @property
