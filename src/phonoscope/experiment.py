@@ -175,7 +175,7 @@ class Stages:
         table = segments_table(corpus)
         path = self.out / "corpus.parquet"
         trained = (self.out / "model.safetensors").exists()
-        if trained and path.exists() and not pl.read_parquet(path).equals(table):
+        if trained and path.exists() and not pl.read_parquet(path, glob=False).equals(table):
             if not self.overwrite:
                 why = "holds a recogniser trained on this corpus before its files changed"
                 msg = f"{self.out}: {why}; name another folder with --out, or give --overwrite"

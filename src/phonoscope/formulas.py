@@ -15,8 +15,8 @@ from typing import Final
 
 import polars as pl
 
-_START: Final = r"(^|[;,\t\r\n])"
-_SIGN: Final = r"(\s*[=+\-@＝＋－＠])"  # noqa: RUF001 - Excel takes the wide ones too
+_START: Final = r"((?:^|[;,\t\r\n])\s*)"
+_SIGN: Final = r"([=+\-@＝＋－＠])"  # noqa: RUF001 - Excel takes the wide ones too
 _CALLS: Final = r"(?s:.*[(\[|!（［｜！])"  # noqa: RUF001
 
 

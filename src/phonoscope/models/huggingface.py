@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from contextlib import contextmanager, nullcontext
 from itertools import accumulate
 from operator import mul
 from pathlib import Path
@@ -15,7 +16,7 @@ from phonoscope.errors import ModelError
 from phonoscope.models.adapter import Adapter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import Tensor
 
@@ -54,24 +55,41 @@ def hugging_face(name: str, *, download: bool = False) -> Adapter:
     library.logging.disable_progress_bar()
     # else a thread asks the hub to convert weights that are no safetensors
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
-    local = Path(name).is_dir()
-    # without trust_remote_code it asks on the terminal
-    how: dict[str, Any] = {"trust_remote_code": False, "local_files_only": local or not download}
-    config = _config(library, name, how)
-    kind = str(config.model_type)
-    if kind not in _KINDS:
-        msg = f"{name}: this is a model of the kind {kind!r}; those that can be probed are {', '.join(_KINDS)}"
-        raise ModelError(msg)
-    module = _module(library, name, config, how)
-    # an adapter after the last block gives frames at another rate, and is no layer of the encoder
-    module.adapter = None
-    extractor = _extractor(library, name, kind, how)
+    offline = Path(name).is_dir() or not download
+    # if trust_remote_code is not said, it asks on the terminal
+    how: dict[str, Any] = {"trust_remote_code": False, "local_files_only": offline}
+    with _offline() if offline else nullcontext():
+        config = _config(library, name, how)
+        kind = str(config.model_type)
+        if kind not in _KINDS:
+            msg = f"{name}: this is a model of the kind {kind!r}; those that can be probed are {', '.join(_KINDS)}"
+            raise ModelError(msg)
+        module = _module(library, name, config, how)
+        # an adapter after the last block gives frames at another rate, and is no layer of the encoder
+        module.adapter = None
+        extractor = _extractor(library, name, kind, how)
     title = Path(name).name
     if kind == "whisper":
         return _whisper(module, extractor, title)
     if kind == "wav2vec2-bert":
         return _bert(module, extractor, title)
     return _convolutional(module, extractor, title)
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Keep the library from the network.
+
+    With ``local_files_only`` alone it reads models from the disk, but may ask the hub for other things, such as a list
+    of programs that could have called it.
+    """
+    constants: Any = importlib.import_module("huggingface_hub.constants")
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 def _config(library: Any, name: str, how: dict[str, Any]) -> Any:  # noqa: ANN401

@@ -32,7 +32,7 @@ _PICKLED = "it holds pickled objects, which are not read because they may run pr
 _NUMBERS = "fiub"
 _PLAUSIBLE = 1 << 28
 """Bytes (256 MB) that an array may take whatever the file's size is: an hour of a wide layer compressed."""
-_DENSEST = 256
+_DENSEST = 100
 """Bytes of a larger array for each byte that is stored: what compression makes of activations is a tenth of that."""
 
 
@@ -62,6 +62,8 @@ def read_arrays(path: Path, names: Collection[str] | None = None) -> Arrays:
         first = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
         pickled = "bject" in first or "eights only" in first
         problem = _PICKLED if pickled else f"it is broken or cut short ({first}); compute it again, or copy it again"
+        if isinstance(error, MemoryError) or "not enough memory" in first:
+            problem = f"they do not fit into the memory ({first}); store fewer layers in a file"
         msg = f"{path}: the activations can not be read: {problem}"
         raise ModelError(msg) from error
     for name, array in found.items():

@@ -177,7 +177,7 @@ def _words(material: Material, settings: Settings, about: Mapping[str, Any]) -> 
     """Return the facts, the texts and the small tables."""
     run, panel = material.run, material.panel
     training = run.training
-    segments = pl.read_parquet(run.path / "corpus.parquet")
+    segments = pl.read_parquet(run.path / "corpus.parquet", glob=False)
     speakers, utterances = segments["speaker"].n_unique(), segments["utterance"].n_unique()
     minutes = float((segments["end"] - segments["start"]).sum()) / 60
     speech = (
