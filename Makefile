@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint audit bench clean
 
 # the stamp is newer than the files that say what to install: nothing is installed twice
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -26,6 +26,14 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# not a part of `test`: it needs the network, and what it finds changes from day to day
+audit: $(VENV)/installed
+	@$(BIN)/python -c 'import json, urllib.request as u; \
+		json.load(u.urlopen("https://pypi.org/pypi/pip/24.0/json", timeout=30))["vulnerabilities"]' 2>/dev/null || \
+		{ echo 'the list of vulnerabilities at pypi.org does not answer: nothing was audited'; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.7'
+	$(BIN)/pip-audit --skip-editable
 
 # hours; an interrupted one goes on where it was. pyclustering may not install: the page says so then
 bench: $(VENV)/installed
