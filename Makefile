@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test lint docs audit bench clean
 
 # the stamp is newer than the files that say what to install: nothing is installed twice
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -31,6 +31,11 @@ lint: $(VENV)/installed
 docs: $(VENV)/installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --clean
 	@echo "site: site/index.html"
+
+# not a part of `test`: it asks the network, and what it finds changes from day to day
+audit: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.7'
+	$(BIN)/pip-audit --skip-editable
 
 # hours; an interrupted one goes on where it was. pyclustering may not install: the page says so then
 bench: $(VENV)/installed

@@ -67,7 +67,7 @@ def _is_done(run: Run) -> bool:
     """Tell whether everything is there; scores that were made anew lack the measures of the activations."""
     if not all((run.path / name).exists() for name in (*_TABLES, _OUTCOMES)):
         return False
-    measured = set(pl.read_parquet_schema(run.path / _OUTCOMES)) - {"layer", "sample"}
+    measured = set(pl.scan_parquet(run.path / _OUTCOMES, glob=False).collect_schema()) - {"layer", "sample"}
     return measured <= set(run.scores.columns)
 
 

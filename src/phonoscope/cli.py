@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from cyclopts import App, CycloptsError, Group, Parameter, UnknownOptionError
-from rich.console import Console
 
 from phonoscope import __version__
-from phonoscope.errors import PhonoscopeError, SettingError, UnknownSettingError
+from phonoscope.errors import BrokenFilesError, PhonoscopeError, SettingError, UnknownSettingError
 from phonoscope.jobs import resolve_jobs
+from phonoscope.printing import Terminal, printable
 from phonoscope.progress import progress_for
 from phonoscope.settings import PRESETS, Settings, read_settings
 
@@ -148,7 +148,7 @@ def run(
 def _print_results(result: Run) -> None:
     from phonoscope.report.tables import panel_to_table, scores_to_table  # noqa: PLC0415 - keeps --help quick
 
-    console = Console(highlight=False)
+    console = Terminal()
     counts = panel_to_table(result.panel_counts)
     if counts is not None:
         console.print(counts)
@@ -172,6 +172,7 @@ def probe(
     config: Path | None = None,
     jobs: int | None = None,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
+    download: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     options: Annotated[ProbeOptions, Parameter(name="*")] = _NO_PROBE_GIVEN,
 ) -> None:
@@ -192,6 +193,8 @@ def probe(
         Threads and processes [all cores].
     overwrite
         Take over another run in the folder: what depends on what is different is done again.
+    download
+        Fetch a Hugging Face model that is not here yet from the hub.
     quiet
         Print the results and warnings only.
     """
@@ -200,7 +203,16 @@ def probe(
 
     progress = progress_for(sys.stderr, quiet=quiet)
     _print_results(
-        probe_model(model, corpus, out=out, settings=settings, overwrite=overwrite, jobs=jobs, progress=progress)
+        probe_model(
+            model,
+            corpus,
+            out=out,
+            settings=settings,
+            overwrite=overwrite,
+            download=download,
+            jobs=jobs,
+            progress=progress,
+        )
     )
 
 
@@ -229,7 +241,7 @@ def report(
     from phonoscope.redrawing import redraw  # noqa: PLC0415 - torch takes seconds to import
 
     page = redraw(run, k=k, criterion=criterion, progress=progress_for(sys.stderr, quiet=quiet))
-    Console(highlight=False).print(f"report:  {page}", soft_wrap=True, markup=False)
+    Terminal().print(f"report:  {page}", soft_wrap=True, markup=False)
 
 
 @app.command
@@ -276,9 +288,9 @@ def check(
         page = Path(f"{corpus.resolve().name}-check.html")
     if page is not None:
         write_check_page(found, page)
-    console = Console(highlight=False)
+    console = Terminal()
     if json:
-        sys.stdout.write(dumps(as_json(found), ensure_ascii=False, indent=1) + "\n")
+        sys.stdout.write(printable(dumps(as_json(found), ensure_ascii=False, indent=1)) + "\n")
         return 0 if found.possible else 2
     for name, text in summary(found):
         console.print(f"{name}: {text}", soft_wrap=True, markup=False)
@@ -319,7 +331,7 @@ def compare(
     found = compare_runs(runs, out, csv=csv, measures=measure, progress=progress)
     for warning in found.warnings:
         progress.warn(warning)
-    console = Console(highlight=False)
+    console = Terminal()
     for sentence in (*findings(found), f"page: {out}"):
         console.print(sentence, soft_wrap=True, markup=False)
 
@@ -358,7 +370,7 @@ def sample(
 
     progress = progress_for(sys.stderr, quiet=quiet)
     for cut in cut_samples(run, ids, out=out, context=context, jobs=jobs, progress=progress):
-        Console(highlight=False).print(f"{cut.audio}\n{cut.grid}", soft_wrap=True, markup=False)
+        Terminal().print(f"{cut.audio}\n{cut.grid}", soft_wrap=True, markup=False)
 
 
 @app.command
@@ -389,7 +401,7 @@ def synth(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status: 0 done, 2 the input is wrong, 1 anything else."""
-    complaints = Console(stderr=True, highlight=False)
+    complaints = Terminal(stderr=True)
     try:
         status = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except UnknownOptionError as error:
@@ -405,5 +417,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     else:
         return status or 0
-    complaints.print(f"phonoscope: {problem}", markup=False, soft_wrap=True)
+    text = printable(str(problem), lines=isinstance(problem, BrokenFilesError))
+    complaints.print(f"phonoscope: {text}", markup=False, soft_wrap=True)
     return 2

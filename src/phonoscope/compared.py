@@ -11,6 +11,7 @@ import polars as pl
 
 from phonoscope.errors import RunDirectoryError
 from phonoscope.evaluation.model_tests import relative_depths
+from phonoscope.formulas import unguarded
 from phonoscope.results import Run
 from phonoscope.rundir import read_config
 
@@ -147,11 +148,11 @@ class ComparedRun:
         texts = dict.fromkeys(_KEYS, pl.String)
         try:
             if path.suffix == ".csv":
-                head = pl.read_csv(path, n_rows=0).columns
+                head = pl.read_csv(path, glob=False, n_rows=0).columns
                 kinds: Any = {name: kind for name, kind in texts.items() if name in head}
-                table = pl.read_csv(path, schema_overrides=kinds, infer_schema_length=None)
+                table = unguarded(pl.read_csv(path, glob=False, schema_overrides=kinds, infer_schema_length=None))
             else:
-                table = pl.read_parquet(path)
+                table = pl.read_parquet(path, glob=False)
             # in a CSV an empty text is none
             return table.select(columns).with_columns(pl.col(_KEYS).cast(pl.String).fill_null(""))
         except (pl.exceptions.PolarsError, OSError) as error:

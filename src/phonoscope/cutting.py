@@ -90,7 +90,7 @@ def cut_samples(
     if not (run / "panel.parquet").exists():
         msg = f"{run}: this run has no panel yet (panel.parquet is missing); the command that began it goes on"
         raise RunDirectoryError(msg)
-    panel = pl.read_parquet(run / "panel.parquet")
+    panel = pl.read_parquet(run / "panel.parquet", glob=False)
     rows = {row["sample"]: row for row in panel.iter_rows(named=True)}
     samples = list(dict.fromkeys(samples))
     for sample in samples:

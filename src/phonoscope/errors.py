@@ -70,6 +70,17 @@ class FormatError(CorpusError):
         super().__init__(f"{path}{', ' if where else ''}{where}: {problem}{ending}")
 
 
+class OutsideCorpusError(FormatError):
+    """A file of alignments names a recording outside of the corpus's folder, which was not allowed."""
+
+    def __init__(self, path: Path, where: str, name: str) -> None:
+        todo = (
+            "Put it into the folder, name the folder of the recordings by --corpus.audio, or let alignments name any "
+            "file by --corpus.outside true."
+        )
+        super().__init__(path, where, f"the recording {name[:200]!r} lies outside of the corpus's folder", todo)
+
+
 class TextGridError(CorpusError):
     """A TextGrid is broken: which file, which line, what was found there."""
 
@@ -144,7 +155,8 @@ class BrokenFilesError(CorpusError):
 
     def __init__(self, problems: Sequence[CorpusError]) -> None:
         self.problems = tuple(problems)
-        lines = [str(problem) for problem in self.problems[: self.shown]]
+        # a line each, whatever a file is called
+        lines = [str(problem).replace("\n", "\\u000a") for problem in self.problems[: self.shown]]
         if len(self.problems) > self.shown:
             lines.append(f"… and {len(self.problems) - self.shown} more.")
         super().__init__(f"{len(self.problems)} files can not be used:\n" + "\n".join(lines))

@@ -281,7 +281,7 @@ class Stages:
         table = segments_table(corpus)
         path = self.out / "corpus.parquet"
         made = any((self.out / name).exists() for name in ("model.safetensors", CHECKPOINT, "panel.parquet"))
-        another = path.exists() and not pl.read_parquet(path).equals(table)
+        another = path.exists() and not pl.read_parquet(path, glob=False).equals(table)
         with written_whole([path]) as (temporary,):
             table.write_parquet(temporary)
             another = another or (not path.exists() and checksum(temporary) != (recorded or checksum(temporary)))

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from phonoscope.errors import DiskFullError
+from phonoscope.formulas import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,12 +51,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_frame(frame: pl.DataFrame, path: Path) -> None:
-    """Write a table as CSV or Parquet, as the name says, whole or not at all."""
+    """Write a table as CSV or Parquet, as the name says, whole or not at all; no cell of a CSV calls anything."""
     with written_whole([path]) as (temporary,):
         if path.suffix == ".parquet":
             frame.write_parquet(temporary)
         else:
-            frame.write_csv(temporary)
+            guarded(frame).write_csv(temporary)
 
 
 def open_arrays(paths: Sequence[Path], shapes: Sequence[tuple[int, ...]]) -> list[Mapped]:

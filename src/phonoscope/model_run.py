@@ -42,6 +42,7 @@ def probe(
     out: Path | str,
     settings: Settings | None = None,
     overwrite: bool = False,
+    download: bool = False,
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> Run:
@@ -59,6 +60,8 @@ def probe(
         by folder or name; a run's folder or its `model.safetensors`; a folder of activations computed elsewhere.
     corpus, out, settings, overwrite, jobs, progress
         As for `run`.
+    download
+        Whether a Hugging Face model that is not here yet may be fetched from the hub.
 
     Raises
     ------
@@ -79,7 +82,7 @@ def probe(
             kept = (*_OF_THE_NETWORK, *_OF_ITS_CORPUS) if found.trained_on == name else _OF_THE_NETWORK
             settings = settings.changed({key: v for key, v in found.trained_with.flat() if key.startswith(kept)})
         else:
-            found = resolve(model, settings.probe)
+            found = resolve(model, settings.probe, download=download)
             settings = settings.changed({"probing.correct_only": False})
         prepare(result.path)
         with sole_use(result.path, progress):

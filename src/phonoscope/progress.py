@@ -7,9 +7,10 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as RichBars
+
+from phonoscope.printing import Terminal, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +40,7 @@ class Quiet:
 
     def warn(self, text: str) -> None:
         """Print the warning on standard error."""
-        print(f"warning: {text}", file=sys.stderr)  # noqa: T201
+        print(f"warning: {printable(text, lines=False)}", file=sys.stderr)  # noqa: T201
 
     @contextmanager
     def bar(self, text: str, total: int) -> Iterator[Advance]:  # noqa: ARG002
@@ -57,7 +58,7 @@ class Plain(Quiet):
 
     def say(self, text: str) -> None:
         """Print a line."""
-        print(text, file=self._stream, flush=True)
+        print(printable(text, lines=False), file=self._stream, flush=True)
 
     def warn(self, text: str) -> None:
         """Print a line that begins with "warning"."""
@@ -84,15 +85,15 @@ class Bars:
     """Bars that move, for a terminal."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Terminal(stderr=True)
 
     def say(self, text: str) -> None:
         """Print a line above the bars."""
-        self._console.print(text, markup=False)
+        self._console.print(printable(text, lines=False), markup=False)
 
     def warn(self, text: str) -> None:
         """Print a coloured line above the bars."""
-        self._console.print(f"warning: {text}", style="yellow", markup=False)
+        self._console.print(f"warning: {printable(text, lines=False)}", style="yellow", markup=False)
 
     @contextmanager
     def bar(self, text: str, total: int) -> Iterator[Advance]:
@@ -105,7 +106,7 @@ class Bars:
             TimeRemainingColumn(),
         )
         with RichBars(*columns, console=self._console) as bars:
-            task = bars.add_task(text, total=total)
+            task = bars.add_task(printable(text, lines=False), total=total)
             yield lambda steps: bars.advance(task, steps)
 
 

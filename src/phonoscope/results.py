@@ -11,6 +11,7 @@ import polars as pl
 from safetensors import safe_open
 
 from phonoscope.errors import RunDirectoryError
+from phonoscope.formulas import unguarded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,10 +50,10 @@ _LAST = (
 
 def _read(path: Path) -> pl.DataFrame:
     """Read a table; labels stay text though they look like numbers, and types are those of the whole column."""
-    head = pl.read_csv(path, n_rows=0).columns
+    head = pl.read_csv(path, glob=False, n_rows=0).columns
     texts = ("phone", "ipa", "speaker", "layer", "layer_a", "layer_b", "hardest")
     labels: dict[str, type[pl.DataType]] = {name: pl.String for name in texts if name in head}
-    return pl.read_csv(path, schema_overrides=labels, infer_schema_length=None)
+    return unguarded(pl.read_csv(path, glob=False, schema_overrides=labels, infer_schema_length=None))
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Run:
     @property
     def panel(self) -> pl.DataFrame:
         """A row a sample: sample, utterance, speaker, phone, time, start, end."""
-        return pl.read_parquet(self.path / "panel.parquet")
+        return pl.read_parquet(self.path / "panel.parquet", glob=False)
 
     @property
     def panel_counts(self) -> pl.DataFrame:
@@ -98,7 +99,7 @@ class Run:
     @property
     def clusters(self) -> pl.DataFrame:
         """A row a sample and cell: sample, layer, reduction, clusterer, k, seed, cluster."""
-        return pl.read_parquet(self.path / "clusters.parquet")
+        return pl.read_parquet(self.path / "clusters.parquet", glob=False)
 
     @property
     def training(self) -> pl.DataFrame:
@@ -125,7 +126,7 @@ class Run:
     @property
     def sweep(self) -> pl.DataFrame:
         """A row a sample, layer, clusterer and number of clusters: sample, layer, reduction, clusterer, k, cluster."""
-        return pl.read_parquet(self.path / "sweep.parquet")
+        return pl.read_parquet(self.path / "sweep.parquet", glob=False)
 
     @property
     def measures(self) -> pl.DataFrame | None:
@@ -166,7 +167,7 @@ class Run:
         `place` is that among the units that the layer's tree was made of. None where units were not analysed.
         """
         path = self.path / "units.parquet"
-        return pl.read_parquet(path) if path.exists() else None
+        return pl.read_parquet(path, glob=False) if path.exists() else None
 
     @property
     def unit_counts(self) -> pl.DataFrame:
@@ -222,7 +223,7 @@ class Run:
     @property
     def analogy_list(self) -> pl.DataFrame:
         """A row a layer and analogy: layer, feature, change, a, b, c, d, answer, rank, hit."""
-        return pl.read_parquet(self.path / "analogies.parquet")
+        return pl.read_parquet(self.path / "analogies.parquet", glob=False)
 
     @property
     def linear(self) -> pl.DataFrame:
@@ -254,6 +255,10 @@ class Run:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of one sample's activations at each layer: maps × time × frequency, or units."""
         found = json.loads((self.path / "activations" / "layers.json").read_text(encoding="utf-8"))
+        for layer in found:  # it names files
+            if not layer or set(layer) & set("/\\:"):
+                msg = f"{self.path}: activations/layers.json names a layer {layer!r}, which can be no file's name"
+                raise RunDirectoryError(msg)
         return {layer: tuple(shape) for layer, shape in found.items()}
 
     @property

@@ -28,6 +28,9 @@ class CorpusSettings(Checked):
         "auto", "how the alignments are kept; auto: found by looking"
     )
     audio: str = setting("", "folder of the audio, where it is not beside the alignments")
+    outside: bool = setting(
+        default=False, text="alignments may name audio that lies neither in the corpus's folder nor in corpus.audio"
+    )
     phones: str = setting(
         "auto",
         "the phones that are told apart: french, timit39, timit48, timit61, arpabet, ipa, or own (the labels as they "

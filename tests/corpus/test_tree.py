@@ -220,6 +220,7 @@ def test_a_recording_by_its_name_in_a_file(tmp_path: Path) -> None:
     touch(corpus, "x/x.ctm", "x/1.wav", "2.wav", "y/1.b.wav", "y/it's é.wav")
     touch(audio, "d/3.flac", "4.wav")
     touch(other, "5.wav")
+    assert Tree(corpus, outside=True).audio_named(str(other / "5.wav"), corpus / "x/x.ctm") == other / "5.wav"
     (corpus / "6.WAV").symlink_to(other / "5.wav")
     tree, ctm = Tree(corpus, str(audio)), corpus / "x/x.ctm"
     for name, expected in {
@@ -237,7 +238,6 @@ def test_a_recording_by_its_name_in_a_file(tmp_path: Path) -> None:
         "/home/somebody/corpus/d/3.wav": audio / "d/3.flac",
         "4": audio / "4.wav",
         "6": corpus / "6.WAV",
-        str(other / "5.wav"): other / "5.wav",
         "5": None,
         "": None,
         "7\0": None,

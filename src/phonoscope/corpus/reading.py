@@ -155,7 +155,7 @@ def survey(path: Path, settings: Settings, *, jobs: int = 1, progress: Progress 
     """
     progress = progress or Quiet()
     speakers = Speakers(settings.corpus.speaker, path)
-    tree = Tree(path, settings.corpus.audio)
+    tree = Tree(path, settings.corpus.audio, outside=settings.corpus.outside)
     form, warnings = recognise(tree, settings.corpus)
     listing = form.listing(tree, settings.corpus)
     gathered = gather(listing.units, jobs=jobs, progress=progress)

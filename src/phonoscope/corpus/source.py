@@ -130,16 +130,20 @@ class Tree(Protocol):
             There are several.
         """
 
-    def audio_named(self, name: str, beside: Path) -> Path | None:
+    def audio_named(self, name: str, beside: Path, where: str = "") -> Path | None:
         """Return the recording that a file of alignments calls `name`, with or without folder and suffix, or None.
 
         As a path from the file's folder, from the root, from ``corpus.audio``; else by its name, as `audio_of` does.
+        `where` in the file the name stands is said in messages.
 
         Raises
         ------
         CorpusError
-            There are several.
+            There are several, or the path leads out of the corpus (`OutsideCorpusError`).
         """
+
+    def check_inside(self, place: str, name: str, beside: Path, where: str = "") -> None:
+        """Raise an `OutsideCorpusError` if the path of what is called `name` in `beside` leads out of the corpus."""
 
 
 class Format(Protocol):

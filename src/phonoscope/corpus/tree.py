@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import soundfile
 
-from phonoscope.errors import CorpusError
+from phonoscope.errors import CorpusError, OutsideCorpusError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -51,6 +51,8 @@ class Tree:
     audio
         A folder of recordings for alignments that lie elsewhere, with all below it; "" for none. From the working
         directory, or else from the root.
+    outside
+        Whether an alignment may name a recording that lies neither below the root nor below `audio`.
 
     Raises
     ------
@@ -58,7 +60,7 @@ class Tree:
         A folder is not there or can not be listed.
     """
 
-    def __init__(self, root: Path, audio: str = "") -> None:
+    def __init__(self, root: Path, audio: str = "", *, outside: bool = False) -> None:
         if not root.exists():
             msg = f"{root}: there is no such folder; name the folder that holds the audio and its alignments."
             raise CorpusError(msg)
@@ -66,6 +68,7 @@ class Tree:
         self.folder = root if root.is_dir() else root.parent
         self.files = tuple(sorted(_files(root), key=_text_of)) if root.is_dir() else (root,)
         self.audio_folder = _audio_folder(audio, self.folder) if audio else None
+        self._outside = outside
 
     @cached_property
     def audio(self) -> tuple[Path, ...]:
@@ -105,7 +108,7 @@ class Tree:
             found = self._only(self._at.get(_text_of(self.audio_folder / place.relative_to(self.folder)), ()))
         return found or self._by_name(self.id(path), path)
 
-    def audio_named(self, name: str, beside: Path) -> Path | None:
+    def audio_named(self, name: str, beside: Path, where: str = "") -> Path | None:
         """Return the recording that a file of alignments calls `name`, or None; see `phonoscope.corpus.source.Tree`."""
         name = name.strip()
         if not name or "\0" in name:
@@ -117,11 +120,26 @@ class Tree:
                 found = self._whole.get(_text_of(place)) or self._only(self._at.get(_text_of(place), ()))
                 if found is not None:
                     return found
-                if _is_file(place):  # outside of the tree, as "../audio/1.wav"
+                if _is_file(place):  # as an absolute path, or "../audio/1.wav"
+                    self.check_inside(place, name, beside, where)
                     return Path(place)
         spelt = as_text(name.replace("\\", "/").strip("/"))
         stem, suffix = os.path.splitext(spelt)  # noqa: PTH122 - what is no suffix of audio belongs to the name
         return self._by_name(stem if suffix.casefold() in audio_suffixes() else spelt, beside)
+
+    def check_inside(self, place: str, name: str, beside: Path, where: str = "") -> None:
+        """Raise an `OutsideCorpusError` if the path of what is called `name` in `beside` leads out of the corpus."""
+        if self._outside:
+            return
+        spelt = [Path(os.path.abspath(place)), Path(os.path.realpath(place))]  # noqa: PTH100 - links are not followed
+        if not any(path.is_relative_to(folder) for path in spelt for folder in self._inside):
+            raise OutsideCorpusError(beside, where, name)
+
+    @cached_property
+    def _inside(self) -> frozenset[Path]:
+        """The folders that alignments may name files in, as they are named and as they really are."""
+        folders = [folder for folder in (self.folder, self.audio_folder) if folder is not None]
+        return frozenset(Path(form(folder)) for folder in folders for form in (os.path.abspath, os.path.realpath))
 
     @cached_property
     def _whole(self) -> dict[str, Path]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+from contextlib import contextmanager, nullcontext
 from itertools import accumulate
 from operator import mul
 from pathlib import Path
@@ -14,7 +16,7 @@ from phonoscope.errors import ModelError
 from phonoscope.models.adapter import Adapter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import Tensor
 
@@ -28,13 +30,15 @@ _EXTRACTORS = {"whisper": "WhisperFeatureExtractor", "wav2vec2-bert": "SeamlessM
 _LONGEST_REASON = 160
 
 
-def hugging_face(name: str) -> Adapter:
+def hugging_face(name: str, *, download: bool = False) -> Adapter:
     """Load a speech model: wav2vec 2.0, HuBERT, WavLM, data2vec, Whisper (its encoder) or Wav2Vec2-BERT.
 
     Parameters
     ----------
     name
-        A folder, or a name on the hub; only the latter is downloaded.
+        A folder, or a name on the hub.
+    download
+        Whether a name is looked for on the hub; else only among what was downloaded before.
 
     Raises
     ------
@@ -49,15 +53,21 @@ def hugging_face(name: str) -> Adapter:
         raise ModelError(msg) from None
     library.logging.set_verbosity_error()
     library.logging.disable_progress_bar()
-    config = _config(library, name)
-    kind = str(config.model_type)
-    if kind not in _KINDS:
-        msg = f"{name}: this is a model of the kind {kind!r}; those that can be probed are {', '.join(_KINDS)}"
-        raise ModelError(msg)
-    module = _module(library, name, config)
-    # an adapter after the last block gives frames at another rate, and is no layer of the encoder
-    module.adapter = None
-    extractor = _extractor(library, name, kind)
+    # else a thread asks the hub to convert weights that are no safetensors
+    os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
+    offline = Path(name).is_dir() or not download
+    # if trust_remote_code is not said, it asks on the terminal
+    how: dict[str, Any] = {"trust_remote_code": False, "local_files_only": offline}
+    with _offline() if offline else nullcontext():
+        config = _config(library, name, how)
+        kind = str(config.model_type)
+        if kind not in _KINDS:
+            msg = f"{name}: this is a model of the kind {kind!r}; those that can be probed are {', '.join(_KINDS)}"
+            raise ModelError(msg)
+        module = _module(library, name, config, how)
+        # an adapter after the last block gives frames at another rate, and is no layer of the encoder
+        module.adapter = None
+        extractor = _extractor(library, name, kind, how)
     title = Path(name).name
     if kind == "whisper":
         return _whisper(module, extractor, title)
@@ -66,20 +76,42 @@ def hugging_face(name: str) -> Adapter:
     return _convolutional(module, extractor, title)
 
 
-def _config(library: Any, name: str) -> Any:  # noqa: ANN401
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Keep the library from the network.
+
+    With ``local_files_only`` alone it reads models from the disk, but may ask the hub for other things, such as a list
+    of programs that could have called it.
+    """
+    constants: Any = importlib.import_module("huggingface_hub.constants")
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
     try:
-        return library.AutoConfig.from_pretrained(name, trust_remote_code=False)  # else it asks on the terminal
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _config(library: Any, name: str, how: dict[str, Any]) -> Any:  # noqa: ANN401
+    try:
+        config = library.AutoConfig.from_pretrained(name, **how)
     except Exception as error:  # a damaged file fails in as many ways as there are readers
-        raise _unreadable(name, error) from error
+        raise _unreadable(name, error, how) from error
+    for key in ("_attn_implementation", "_experts_implementation"):
+        kernel = getattr(config, key, None)
+        if kernel is not None and "/" in str(kernel):
+            msg = f"{name}: its config.json asks for a program from the hub ({str(kernel)[:60]}); take that entry out"
+            raise ModelError(msg)
+    return config
 
 
-def _module(library: Any, name: str, config: Any) -> Any:  # noqa: ANN401
+def _module(library: Any, name: str, config: Any, how: dict[str, Any]) -> Any:  # noqa: ANN401
     try:
         loaded, about = library.AutoModel.from_pretrained(
-            name, config=config, output_loading_info=True, trust_remote_code=False
+            name, config=config, output_loading_info=True, weights_only=True, **how
         )
     except Exception as error:
-        raise _unreadable(name, error) from error
+        raise _unreadable(name, error, how) from error
     missing = sorted(key for key in about["missing_keys"] if not any(part in key for part in _UNUSED))
     if missing:  # it would be random numbers, and nobody would see it
         msg = f"{name}: the weights are not whole, there is no {missing[0]} ({len(missing)} missing); load it anew"
@@ -87,7 +119,7 @@ def _module(library: Any, name: str, config: Any) -> Any:  # noqa: ANN401
     return loaded.get_encoder() if config.model_type == "whisper" else loaded
 
 
-def _extractor(library: Any, name: str, kind: str) -> Any:  # noqa: ANN401
+def _extractor(library: Any, name: str, kind: str, how: dict[str, Any]) -> Any:  # noqa: ANN401
     """Return the model's feature extractor.
 
     Without it nothing is supposed: some models of a kind want normalised audio and others do not, and activations of
@@ -96,7 +128,7 @@ def _extractor(library: Any, name: str, kind: str) -> Any:  # noqa: ANN401
     wanted = _EXTRACTORS.get(kind, "Wav2Vec2FeatureExtractor")
     advice = "save the model's own feature extractor (preprocessor_config.json) into its folder"
     try:
-        found = library.AutoFeatureExtractor.from_pretrained(name, trust_remote_code=False)
+        found = library.AutoFeatureExtractor.from_pretrained(name, **how)
     except Exception as error:
         msg = f"{name}: nothing that can be read says how the model's input is made ({_reason(error)}); {advice}"
         raise ModelError(msg) from error
@@ -110,7 +142,12 @@ def _extractor(library: Any, name: str, kind: str) -> Any:  # noqa: ANN401
     return found
 
 
-def _unreadable(name: str, error: Exception) -> ModelError:
+def _unreadable(name: str, error: Exception, how: dict[str, Any]) -> ModelError:
+    if not Path(name).exists() and how["local_files_only"]:
+        return ModelError(
+            f"{name}: there is no such folder, and no model of this name was downloaded before; give --download to "
+            f"fetch it from the Hugging Face hub, or name the folder that save_pretrained wrote"
+        )
     where = "there is no model that can be read" if Path(name).exists() else "there is no such model here or on the hub"
     return ModelError(f"{name}: {where} ({_reason(error)}); name the folder that save_pretrained wrote")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from phonoscope.recogniser.network import Recogniser
     from phonoscope.settings import Settings
+
+_OTHER = "its weights have other names or shapes"
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,11 @@ def load_own(folder: Path) -> OwnModel:
     try:
         with safe_open(path, framework="numpy") as file:
             phones = tuple((file.metadata() or {}).get("phones", "").split())
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        with torch.device("meta"):  # takes no memory, whatever sizes config.toml asks for
+            asked = build_recogniser(len(phones), settings).state_dict()
+        if shapes != {name: tuple(tensor.shape) for name, tensor in asked.items()}:
+            raise RuntimeError(_OTHER)  # noqa: TRY301 - told as any other reason
         network = build_recogniser(len(phones), settings)
         network.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as error:

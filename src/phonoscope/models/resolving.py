@@ -32,8 +32,8 @@ def own_folder(model: object) -> Path | None:
     return path if (path / "model.safetensors").is_file() and (path / "config.toml").is_file() else None
 
 
-def resolve(model: Adapter | nn.Module | str | Path, settings: ProbeSettings) -> Source:
-    """Find what is meant by a model that is not a recogniser of ours.
+def resolve(model: Adapter | nn.Module | str | Path, settings: ProbeSettings, *, download: bool = False) -> Source:
+    """Find what is meant by a model that is not a recogniser of ours; only if `download`, on the hub too.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def resolve(model: Adapter | nn.Module | str | Path, settings: ProbeSettings) ->
         )
         raise ModelError(msg)
     if isinstance(model, str) and _HUB.fullmatch(text):
-        return _hugging_face(text, settings)
+        return _hugging_face(text, settings, download=download)
     msg = f"{text}: there is no such file or folder, and it is not package.module:factory"
     raise ModelError(msg)
 
@@ -114,10 +114,10 @@ def first_centre(settings: ProbeSettings) -> float:
     return settings.offset if settings.offset >= 0 else 0.5 / settings.frame_rate
 
 
-def _hugging_face(name: str, settings: ProbeSettings) -> Source:
+def _hugging_face(name: str, settings: ProbeSettings, *, download: bool = False) -> Source:
     from phonoscope.models.huggingface import hugging_face  # noqa: PLC0415 - transformers takes seconds to import
 
-    return ComputedSource(hugging_face(name), settings, name)
+    return ComputedSource(hugging_face(name, download=download), settings, name)
 
 
 def _stored(path: Path, settings: ProbeSettings) -> Source:

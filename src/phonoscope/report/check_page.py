@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from phonoscope.errors import AudioError, OutputFolderError
 from phonoscope.files import write_text
+from phonoscope.printing import printable
 from phonoscope.report.check_tables import place, summary
 from phonoscope.report.head import head
 from phonoscope.report.panes import environment
@@ -49,7 +50,7 @@ def write_check_page(found: Checkup, path: Path) -> None:
         pictures=pictures,
     )  # fmt: skip
     try:
-        write_text(path, page)
+        write_text(path, printable(page))
     except OSError as error:
         raise OutputFolderError(path, f"can not be written ({error.strerror})") from None
 

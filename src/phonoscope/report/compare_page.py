@@ -10,6 +10,8 @@ from markupsafe import Markup
 from phonoscope import __version__
 from phonoscope.errors import OutputFolderError
 from phonoscope.files import write_text
+from phonoscope.formulas import guarded
+from phonoscope.printing import printable
 from phonoscope.report.compare_charts import DepthCurve, DepthPoint, depth_chart
 from phonoscope.report.compare_classes import class_picker, pair_axis
 from phonoscope.report.compare_words import (
@@ -59,14 +61,14 @@ def write_compare_page(found: Comparison, path: Path) -> None:
     """
     page = environment().get_template("compare.html").render(**_content(found))
     try:
-        write_text(path, page)
+        write_text(path, printable(page))
     except OSError as error:
         raise OutputFolderError(path, f"can not be written ({error.strerror})") from None
 
 
 def _content(found: Comparison) -> dict[str, Any]:
     names = [one.name for one in found.runs]
-    tables = {name: table.write_csv() for name, table in found.tables.items() if table.height}
+    tables = {name: guarded(table).write_csv() for name, table in found.tables.items() if table.height}
     shown = {
         "classes": found.classes.height,
         "samples": found.samples.height,

@@ -8,6 +8,7 @@ import polars as pl
 from markupsafe import Markup
 
 from phonoscope.files import write_text
+from phonoscope.printing import printable
 from phonoscope.report.class_sections import class_sections
 from phonoscope.report.curves import learning_charts, separability_chart
 from phonoscope.report.figure_sections import cloud_charts, figure_sections, filter_charts
@@ -99,7 +100,7 @@ def write_report(run: Run, *, settings: Settings | None = None) -> Path:
         )
     )
     path = run.path / "report.html"
-    write_text(path, page)
+    write_text(path, printable(page))
     return path
 
 
@@ -121,7 +122,7 @@ def _write_figures(material: Material) -> None:
     for old in [*folder.glob("figure[1-4]*.svg")]:
         old.unlink()
     for one in charts:
-        write_text(folder / f"{one.name}.svg", svg_file(one))
+        write_text(folder / f"{one.name}.svg", printable(svg_file(one)))
 
 
 def _frame(material: Material, about: Mapping[str, Any], without: set[str]) -> dict[str, Any]:
@@ -176,7 +177,7 @@ def _words(material: Material, settings: Settings, about: Mapping[str, Any]) -> 
     """Return the facts, the texts and the small tables."""
     run, panel = material.run, material.panel
     training = run.training
-    segments = pl.read_parquet(run.path / "corpus.parquet")
+    segments = pl.read_parquet(run.path / "corpus.parquet", glob=False)
     speakers, utterances = segments["speaker"].n_unique(), segments["utterance"].n_unique()
     minutes = float((segments["end"] - segments["start"]).sum()) / 60
     speech = (

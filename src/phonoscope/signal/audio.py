@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _MARGIN = 0.1
 """Seconds around a stretch that are decoded with it for the resampling filter, which is shorter."""
+_DENSEST = 100
+"""Samples for each byte of a file: Opus at its lowest rate has 64. Where a header promises more, they are counted."""
 _LOSSY = frozenset({"OGG", "MP3"})
 _LAST_PAGE = 10
 """Seconds that no page of an OGG file is longer than."""
@@ -52,7 +54,9 @@ class AudioInfo:
 
 
 def audio_info(path: Path) -> AudioInfo:
-    """Read an audio file's header; nothing is decoded unless the header leaves the length open.
+    """Read an audio file's header.
+
+    Nothing is decoded unless the header leaves the length open, or promises more than so short a file can hold.
 
     Raises
     ------
@@ -60,7 +64,10 @@ def audio_info(path: Path) -> AudioInfo:
         The file can not be read, is not audio, holds no samples, or is a WAV that was cut short.
     """
     with opened(path) as sound:
-        frames = sound.frames if sound.frames < UNKNOWN_FRAMES else sum(map(len, blocks(path, sound)))
+        frames = sound.frames
+        if frames > _DENSEST * path.stat().st_size:  # also of those whose header leaves it open
+            frames = sum(map(len, blocks(path, sound)))
+            check_end(path, frames, UNKNOWN_FRAMES, sound.frames, sound.samplerate)
         if frames == 0:
             raise AudioError(path, "the file holds no samples")
         return AudioInfo(sound.samplerate, sound.channels, frames)

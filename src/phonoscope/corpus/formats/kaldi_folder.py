@@ -97,5 +97,6 @@ class Folder:
         file = self.sides.get(recording, (recording, ""))[0]
         for name in (recording, file):
             if name in self.files and self.files_path is not None:
-                return tree.audio_named(self.files[name], self.files_path)
+                where = f"recording {name[:40]!r}"
+                return tree.audio_named(self.files[name], self.files_path, where)
         return tree.audio_named(file, ctm) or tree.audio_named(recording, ctm)

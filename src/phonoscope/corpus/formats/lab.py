@@ -139,13 +139,13 @@ def _master(tree: Tree, path: Path) -> Unit:
 
     What is broken in it is told when it is read.
     """
-    names: list[str] = []
+    named: list[tuple[str, int]] = []
     with contextlib.suppress(FormatError):  # the names above what is broken are kept
-        names.extend(entry.name for entry in entries(path))
+        named.extend((entry.name, entry.number) for entry in entries(path))
     above = tree.id(path).rpartition("/")[0]
     known = []
-    for short in short_names(names):
-        audio = tree.audio_named(short, path)
+    for short, (_, line) in zip(short_names([name for name, _ in named]), named, strict=True):
+        audio = tree.audio_named(short, path, f"line {line}")
         if audio is not None and audio.suffix.lower() not in audio_suffixes():  # a file of just this name
             audio = tree.audio_of(path.parent / f"{short}.lab")
         known.append((f"{above}/{short}" if above else short, audio))

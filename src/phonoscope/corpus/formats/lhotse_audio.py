@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from phonoscope.corpus.formats.lhotse_lines import REMEDY, entries
 from phonoscope.corpus.formats.shared import shown
-from phonoscope.errors import FormatError
+from phonoscope.errors import FormatError, OutsideCorpusError
 
 if TYPE_CHECKING:
     from phonoscope.corpus.source import Tree
@@ -20,10 +20,12 @@ _CHANNELS: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file, and the recording's channels that it holds, in its order."""
+    """A file, and the recording's channels that it holds, in its order; and where that is said."""
 
     file: str
     channels: tuple[int, ...]
+    manifest: Path
+    where: str
 
 
 class Recordings:
@@ -76,21 +78,26 @@ class Recordings:
         wanted = channel if isinstance(channel, list) else [channel]
         if not known:
             place = channel if isinstance(channel, int) and not isinstance(channel, bool) and channel > 0 else None
-            return self._file(name), place
+            return self._file(name, self._path, ""), place
         source = next((s for s in known if any(c in s.channels for c in wanted)), None)
         if source is None:
             problem = f"the recording {name!r} has no channel {shown(channel)}"
             raise FormatError(self._path, "", problem, REMEDY)
+        audio = self._file(source.file, source.manifest, source.where)
         if len(source.channels) == 1 or all(c in wanted for c in source.channels):
-            return self._file(source.file), None
-        return self._file(source.file), next(i for i, c in enumerate(source.channels) if c in wanted)
+            return audio, None
+        return audio, next(i for i, c in enumerate(source.channels) if c in wanted)
 
-    def _file(self, name: str) -> Path | None:
+    def _file(self, name: str, manifest: Path, where: str) -> Path | None:
         """Find a file; as in Lhotse, a path may also count from the folder that the program was started in."""
         if self._found[0] != name:
-            audio = self._tree.audio_named(name, self._path)
-            if audio is None and "\0" not in name and len(name) < 1 << 12 and Path(name).is_file():
-                audio = Path(name)
+            try:
+                audio = self._tree.audio_named(name, self._path)
+                if audio is None and "\0" not in name and len(name) < 1 << 12 and Path(name).is_file():
+                    self._tree.check_inside(name, name, self._path)
+                    audio = Path(name)
+            except OutsideCorpusError:
+                raise OutsideCorpusError(manifest, where, name) from None
             self._found = (name, audio)
         return self._found[1]
 
@@ -129,4 +136,4 @@ def _source(path: Path, where: str, source: object) -> Source:
         or not all(isinstance(c, int) and not isinstance(c, bool) for c in channels)
     ):
         raise FormatError(path, where, f"{shown(channels)} stands where a source's channels should be", REMEDY)
-    return Source(name, tuple(channels))
+    return Source(name, tuple(channels), path, where)

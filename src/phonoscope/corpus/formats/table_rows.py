@@ -147,7 +147,7 @@ def _undecodable(path: Path) -> str:
 
 
 def _parquet(path: Path) -> Table:
-    schema = _guarded(path, lambda: pl.read_parquet_schema(path))
+    schema = _guarded(path, lambda: pl.scan_parquet(path, glob=False).collect_schema())
     return Table(tuple(schema), _slices(path, schema), "row", decimal_commas=False)
 
 
@@ -161,7 +161,7 @@ def _slices(path: Path, schema: dict[str, pl.DataType]) -> Iterator[pl.DataFrame
     ]
     offset = 0
     while True:
-        part = pl.scan_parquet(path).slice(offset, _SLICE).select(texts)
+        part = pl.scan_parquet(path, glob=False).slice(offset, _SLICE).select(texts)
         frame = _guarded(path, part.collect)
         if not frame.height:
             return

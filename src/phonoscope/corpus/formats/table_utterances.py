@@ -150,7 +150,7 @@ class Utterances:
         if not name:
             raise self._fail(group["line"], f"the {self._by} is missing", "fill in the cell")
         try:
-            return self._tree.audio_named(name, self._path)
+            return self._tree.audio_named(name, self._path, f"{self._noun} {group['line']}")
         except CorpusError as error:
             return error
 
