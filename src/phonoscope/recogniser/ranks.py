@@ -70,7 +70,8 @@ class Ranks:
 
     def spread(self, array: NDArray[np.float32]) -> None:
         """Write rank 0's array into that of each other process, which has the same shape."""
-        flat = torch.from_numpy(np.require(array, requirements=["C", "W"]).reshape(-1))  # torch warns of what is read-only
+        writeable = np.require(array, requirements=["C", "W"])  # torch warns of what can only be read
+        flat = torch.from_numpy(writeable.reshape(-1))
         with _company():
             for part in torch.split(flat, _CHUNK):
                 self._broadcast(part)
