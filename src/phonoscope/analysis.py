@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 import polars as pl
-from joblib import Parallel, delayed
 
 from phonoscope.clustering.curves import criteria_of
 from phonoscope.clustering.embedding import plan
@@ -29,8 +28,11 @@ from phonoscope.evaluation.grid import (
 )
 from phonoscope.evaluation.selection_tables import selection_table, sweeps_table
 from phonoscope.files import write_frame, written_whole
+from phonoscope.lending import Lent
 from phonoscope.parallel import one_blas_thread
 from phonoscope.reduction.distances import centred_products
+from phonoscope.results import Run
+from phonoscope.workers import Processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -40,8 +42,8 @@ if TYPE_CHECKING:
 
     from phonoscope.clustering.selection import Sweep
     from phonoscope.progress import Progress
-    from phonoscope.results import Run
     from phonoscope.settings import Settings
+    from phonoscope.workers import Workers
 
 _FEWEST_CLASSES = 2
 # Samples of a panel whose layers are worth processes of their own, and of one where all cores are better on one layer.
@@ -50,11 +52,11 @@ _GRID = ("clusters.parquet", "per_phone.csv", "scores.csv")
 _SWEEPS = ("sweep.parquet", "selection.csv")
 
 
-def analyse(run: Run, settings: Settings, progress: Progress) -> None:
+def analyse(run: Run, settings: Settings, progress: Progress, workers: Workers | None = None) -> None:
     """Reduce and cluster every layer of a run, and write what comes out.
 
     Writes `embeddings/`; `clusters.parquet`, `per_phone.csv` and `scores.csv`; `sweep.parquet` and `selection.csv`.
-    Of these what is there already is kept.
+    Of these what is there already is kept. Layers are shared out among `workers`, or among processes here.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def analyse(run: Run, settings: Settings, progress: Progress) -> None:
     if not all((run.path / name).exists() for name in (*_GRID, *_SWEEPS)):
         _tell_of_size(run, len(phones), settings, progress)
         with one_blas_thread():  # what uses more threads does so in blocks that do not depend on their number
-            _cluster(run, phones, settings, progress)
+            _cluster(run, phones, settings, progress, workers)
 
 
 def grid_seeds(settings: Settings) -> list[int]:
@@ -97,7 +99,7 @@ def _tell_of_size(run: Run, n: int, settings: Settings, progress: Progress) -> N
         )
 
 
-def _cluster(run: Run, phones: list[str], settings: Settings, progress: Progress) -> None:
+def _cluster(run: Run, phones: list[str], settings: Settings, progress: Progress, workers: Workers | None) -> None:
     """Cluster every layer: in every reduction into the grid's number of clusters, in one into all numbers up to it."""
     k = settings.clustering.k or len(set(phones))
     ks = sorted({*range(_FEWEST_CLASSES, len(set(phones)) + 1), settings.selection.k} - {0})
@@ -106,7 +108,7 @@ def _cluster(run: Run, phones: list[str], settings: Settings, progress: Progress
     steps = sum(clusterings(ks, criteria_of(name, splits), splits) + cells for name in CLUSTERERS)
     with progress.bar("clustering", len(run.layers) * steps) as advance:
         done = {}
-        for found in _layers(run, phones, settings, (k, ks), advance):
+        for found in _layers(run, phones, settings, (k, ks), advance, workers):
             done[found.layer] = found
             advance(steps - found.told)
     results = [result for layer in run.layers for result in done[layer].cells]
@@ -133,16 +135,23 @@ class _Layer:
 
 
 def _layers(
-    run: Run, phones: list[str], settings: Settings, numbers: tuple[int, list[int]], advance: Callable[[int], None]
+    run: Run,
+    phones: list[str],
+    settings: Settings,
+    numbers: tuple[int, list[int]],
+    advance: Callable[[int], None],
+    workers: Workers | None,
 ) -> Iterable[_Layer]:
     """Cluster all layers: each with all threads, or of a panel of the usual size several at a time in processes.
+
+    Of `workers` each takes a layer at a time.
 
     Of 3,300 samples much of the work is too small to be shared out: two layers at a time take little more than half as
     long as one after the other. Of many samples it is not, and one layer at a time takes less memory.
     """
     threads = numba.get_num_threads()
     processes = min(threads, len(run.layers)) if _WORTH_A_PROCESS <= len(phones) <= _ONE_AT_A_TIME else 1
-    if processes == 1:
+    if workers is None and processes == 1:
         for layer in run.layers:
             told: list[int] = []
 
@@ -153,19 +162,25 @@ def _layers(
             cells, sweeps = _layer(run, layer, phones, settings, numbers, tell)
             yield _Layer(layer, cells, sweeps, sum(told))
         return
-    work = Parallel(processes, return_as="generator_unordered", batch_size=1, pre_dispatch=processes)
-    yield from work(
-        delayed(_layer_apart)(run, layer, phones, settings, numbers, max(threads // processes, 1))
-        for layer in run.layers
-    )
+
+    def lent(layer: str) -> Lent:
+        return Lent.of(run.path, _of_layer(layer))
+
+    work = workers or Processes(processes, max(threads // processes, 1))
+    shared = phones, settings, numbers
+    for _, found in work.map(_layer_apart, run.layers, shared=shared, whole=True, lent=lent, name="layer {}".format):
+        yield found
+
+
+def _of_layer(layer: str) -> tuple[str, ...]:
+    """Name the files that a layer is clustered from, and those that an interrupted run has left of it."""
+    return f"activations/{layer}.npy", f"embeddings/{layer}.json", f"embeddings/{layer}-*.npy"
 
 
 def _layer_apart(
-    run: Run, layer: str, phones: list[str], settings: Settings, numbers: tuple[int, list[int]], threads: int
+    layer: str, folder: Path, phones: list[str], settings: Settings, numbers: tuple[int, list[int]]
 ) -> _Layer:
-    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
-    with one_blas_thread():
-        return _Layer(layer, *_layer(run, layer, phones, settings, numbers, lambda _steps: None), 0)
+    return _Layer(layer, *_layer(Run(folder), layer, phones, settings, numbers, lambda _steps: None), 0)
 
 
 def _layer(

@@ -107,6 +107,8 @@ def run(
     preset: str | None = None,
     config: Path | None = None,
     jobs: int | None = None,
+    scheduler: str | None = None,
+    cluster: Path | None = None,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     options: Annotated[RunOptions, Parameter(name="*")] = _NONE_GIVEN,
@@ -124,7 +126,11 @@ def run(
     config
         TOML file of settings, such as the config.toml of another run.
     jobs
-        Threads and processes [all cores].
+        Threads and processes of this machine [all cores].
+    scheduler
+        Dask scheduler whose workers share the work: tcp://HOST:PORT, or its file.json.
+    cluster
+        TOML file of a cluster to start for that: processes of this machine, or jobs of SLURM, PBS, LSF, SGE, HTCondor.
     overwrite
         Replace a run with other settings in the folder.
     quiet
@@ -135,7 +141,16 @@ def run(
 
     progress = progress_for(sys.stderr, quiet=quiet)
     _print_results(
-        run_experiment(corpus, out=out, settings=settings, overwrite=overwrite, jobs=jobs, progress=progress)
+        run_experiment(
+            corpus,
+            out=out,
+            settings=settings,
+            overwrite=overwrite,
+            jobs=jobs,
+            scheduler=scheduler,
+            cluster=cluster,
+            progress=progress,
+        )
     )
 
 
@@ -165,6 +180,8 @@ def probe(
     out: Path,
     config: Path | None = None,
     jobs: int | None = None,
+    scheduler: str | None = None,
+    cluster: Path | None = None,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     options: Annotated[ProbeOptions, Parameter(name="*")] = _NO_PROBE_GIVEN,
@@ -183,7 +200,11 @@ def probe(
     config
         TOML file of settings, such as the config.toml of a run.
     jobs
-        Threads and processes [all cores].
+        Threads and processes of this machine [all cores].
+    scheduler
+        Dask scheduler whose workers share the work: tcp://HOST:PORT, or its file.json.
+    cluster
+        TOML file of a cluster to start for that: processes of this machine, or jobs of SLURM, PBS, LSF, SGE, HTCondor.
     overwrite
         Replace another run in the folder.
     quiet
@@ -194,7 +215,17 @@ def probe(
 
     progress = progress_for(sys.stderr, quiet=quiet)
     _print_results(
-        probe_model(model, corpus, out=out, settings=settings, overwrite=overwrite, jobs=jobs, progress=progress)
+        probe_model(
+            model,
+            corpus,
+            out=out,
+            settings=settings,
+            overwrite=overwrite,
+            jobs=jobs,
+            scheduler=scheduler,
+            cluster=cluster,
+            progress=progress,
+        )
     )
 
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save
 
 from phonoscope.analysis import analyse, forget
 from phonoscope.appraisal import appraise, forget_appraisal
+from phonoscope.connecting import open_workers
 from phonoscope.corpus.built_in import built_in_corpus
 from phonoscope.corpus.describing import describe_corpus, labels_table, segments_table
 from phonoscope.corpus.reading import read_corpus
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
     from phonoscope.corpus.types import Split
     from phonoscope.recogniser.network import Recogniser
+    from phonoscope.workers import Workers
 
 BUILT_IN = "built-in"
 _FEATURES = "features"  # a large corpus's; they go when the panel's activations are there
@@ -61,6 +63,8 @@ def run(
     settings: Settings | None = None,
     overwrite: bool = False,
     jobs: int | None = None,
+    scheduler: str | None = None,
+    cluster: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Run the whole experiment: train, probe, reduce, cluster, measure, draw.
@@ -76,7 +80,10 @@ def run(
     overwrite
         Remove a run with other settings from `out` first.
     jobs
-        Threads and processes; all cores if None.
+        Threads and processes of this machine; all cores if None.
+    scheduler, cluster
+        A Dask scheduler, or the file of a cluster to be started, whose workers share what can be shared out: see
+        `phonoscope.connecting.open_workers`. The results do not depend on them.
     progress
         Where to tell how far it is; nowhere if None.
 
@@ -96,8 +103,8 @@ def run(
         return result
     if continued:
         progress.say(f"{result.path}: going on from what is there")
-    with limited_threads(jobs):
-        Stages(result.path, settings, jobs, progress, continued, overwrite).run(corpus, name)
+    with limited_threads(jobs), open_workers(scheduler, cluster, progress) as workers:
+        Stages(result.path, settings, jobs, progress, continued, overwrite, workers=workers).run(corpus, name)
     return result
 
 
@@ -132,6 +139,7 @@ class Stages:
     overwrite: bool
     about: Mapping[str, str | int] | None = None  # of a model that is probed
     split: Split | None = "validation"  # the part that the panel is drawn from; None: all
+    workers: Workers | None = None  # other than this machine's cores
 
     def run(self, source: Corpus | Path | str | None, name: str) -> None:
         """Walk through the stages."""
@@ -149,8 +157,8 @@ class Stages:
             forget_structure(result)
             self.probe(corpus)
         forget_features(self.out / _FEATURES)
-        analyse(result, self.settings, self.progress)
-        appraise(result, self.settings, self.progress)
+        analyse(result, self.settings, self.progress, self.workers)
+        appraise(result, self.settings, self.progress, self.workers)
         interpret(result, self.settings, self.progress)
         analyse_units(result, self.settings, self.progress)
         structure(result, self.settings, self.progress)
@@ -188,8 +196,8 @@ class Stages:
 
     def frames(self, corpus: Corpus) -> FrameTable:
         """Compute the frames of a corpus."""
-        signal = self.settings.signal
-        return read_frames(corpus, signal, jobs=self.jobs, progress=self.progress, folder=self.out / _FEATURES)
+        signal, folder = self.settings.signal, self.out / _FEATURES
+        return read_frames(corpus, signal, jobs=self.jobs, progress=self.progress, folder=folder, workers=self.workers)
 
     def probe(self, corpus: Corpus) -> None:
         """Make the panel and its activations."""
@@ -204,7 +212,8 @@ class Stages:
             probing = replace(probing, correct_only=False)  # what it gives is no judgement
             self.progress.say("the network is not trained: samples are taken whether it classifies them right or not")
         panel = draw_panel(frames, corpus, probing, self.settings.seed, predictor)
-        write = partial(write_activations, model, frames, panel, self.out / "activations", progress=self.progress)
+        folder = self.out / "activations"
+        write = partial(write_activations, model, frames, panel, folder, progress=self.progress, workers=self.workers)
         self.keep_panel(corpus, panel, write)
 
     def keep_panel(self, corpus: Corpus, panel: Panel, write: Callable[[], None]) -> None:

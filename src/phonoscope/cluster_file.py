@@ -1,0 +1,156 @@
+"""The file of ``--cluster``: which kind of cluster is started, how many jobs it has, and what the queue wants to know.
+
+::
+
+    class = "slurm"
+    jobs = 4
+
+    [options]  # of dask_jobqueue.SLURMCluster
+    queue = "normal"
+    cores = 8
+    memory = "32GB"
+    walltime = "04:00:00"
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import logging
+import os
+import shlex
+import shutil
+import tomllib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import dask
+from distributed import Client, LocalCluster
+
+from phonoscope.errors import SettingError, WorkersError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from phonoscope.progress import Progress
+
+LOCAL = "local"
+QUEUES = {
+    "htcondor": "HTCondorCluster",
+    "lsf": "LSFCluster",
+    "moab": "MoabCluster",
+    "oar": "OARCluster",
+    "pbs": "PBSCluster",
+    "sge": "SGECluster",
+    "slurm": "SLURMCluster",
+}
+"""Kinds of queues, and the class of dask_jobqueue for each."""
+_KEYS = ("class", "jobs", "options")
+# what would take the cluster out of our hands, or is said by `jobs`
+_OURS = frozenset({"self", "args", "kwargs", "job_kwargs", "worker_kwargs", "n_workers", "asynchronous", "loop"})
+_OURS_TOO = frozenset({"job_cls", "scheduler", "start", "ip", "services", "worker_services", "name", "config_name"})
+
+
+@contextmanager
+def start_cluster(path: Path, progress: Progress) -> Iterator[Client]:
+    """Start the cluster that a file describes, and connect to it; both end with the block.
+
+    Raises
+    ------
+    SettingError
+        The file can not be read, or a key of it is unknown or wrong.
+    WorkersError
+        The queue's programs, or dask-jobqueue, are not on this machine, or the cluster can not be started.
+    """
+    kind, jobs, options = read_cluster(path)
+    # a task that holds Python's lock for long is no reason to give a worker up
+    with dask.config.set({"distributed.scheduler.worker-ttl": None}):
+        try:
+            cluster = _local(jobs, options) if kind == LOCAL else _queue(kind, options)
+        except (ValueError, TypeError, OSError, RuntimeError, NotImplementedError) as error:
+            msg = f"{path}: the cluster can not be started: {' '.join(str(error).split())}; correct [options]"
+            raise WorkersError(msg) from None
+    with cluster, Client(cluster, set_as_default=False) as client:
+        if kind != LOCAL:
+            progress.say(f"{path}: {jobs} jobs are handed to {kind}")
+            cluster.scale(jobs=jobs)
+        yield client
+
+
+def read_cluster(path: Path) -> tuple[str, int, dict[str, Any]]:
+    """Return kind, number of jobs and options of a cluster's file, all of them checked by name.
+
+    Raises
+    ------
+    SettingError, WorkersError
+        As `start_cluster` does.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"--cluster {path}: the file can not be read ({error.strerror})"
+        raise SettingError(msg) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        msg = f"--cluster {path}: is no TOML: {error}"
+        raise SettingError(msg) from None
+    _known(path, content, _KEYS, "key")
+    kind, jobs, options = (content.get(key, default) for key, default in zip(_KEYS, ("", 1, {}), strict=True))
+    if kind != LOCAL and kind not in QUEUES:
+        msg = f"{path}: class = {kind!r}: it has to be {LOCAL}, {', '.join(QUEUES)}"
+        raise SettingError(msg)
+    if not isinstance(jobs, int) or isinstance(jobs, bool) or jobs < 1:
+        msg = f"{path}: jobs = {jobs!r}: it has to be a whole number, at least 1"
+        raise SettingError(msg)
+    if not isinstance(options, dict):
+        msg = f"{path}: options = {options!r}: it has to be a table, [options]"
+        raise SettingError(msg)
+    _known(path, options, _options(kind), "option")
+    return kind, jobs, options
+
+
+def _known(path: Path, given: Iterable[str], known: Iterable[str], what: str) -> None:
+    names = sorted(known)
+    for name in given:
+        if name not in names:
+            close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}."
+            msg = f"{path}: there is no {what} {name!r}; {hint}"
+            raise SettingError(msg)
+
+
+def _options(kind: str) -> set[str]:
+    """Return the options that a kind of cluster has: its own, and those of its jobs or workers."""
+    if kind == LOCAL:
+        from distributed import Nanny, Worker  # noqa: PLC0415 - of this kind only
+
+        classes: list[Any] = [LocalCluster, Nanny, Worker]
+    else:
+        cluster = _class(kind)
+        classes = [c for c in (*cluster.__mro__, *cluster.job_cls.__mro__) if c.__module__.startswith("dask_jobqueue")]
+    names = {name for c in classes for name in inspect.signature(c.__init__).parameters}
+    return names - _OURS - _OURS_TOO
+
+
+def _class(kind: str) -> Any:  # noqa: ANN401 - dask_jobqueue has no types
+    try:
+        import dask_jobqueue  # noqa: PLC0415 - an optional package
+    except ImportError:
+        msg = f"class = {kind!r} needs dask-jobqueue, which is not installed: pip install 'phonoscope[cluster]'"
+        raise WorkersError(msg) from None
+    return getattr(dask_jobqueue, QUEUES[kind])
+
+
+def _local(jobs: int, options: dict[str, Any]) -> LocalCluster:
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    ours = {"threads_per_worker": threads, "dashboard_address": None, "silence_logs": logging.ERROR}
+    return LocalCluster(**{**ours, "host": "127.0.0.1", **options, "n_workers": jobs})
+
+
+def _queue(kind: str, options: dict[str, Any]) -> Any:  # noqa: ANN401 - dask_jobqueue has no types
+    cluster = _class(kind)
+    program = shlex.split(cluster.job_cls.submit_command)[0]
+    if shutil.which(program) is None:
+        msg = f"the program {program} is not here, and this is no machine that jobs of {kind} are started from"
+        raise OSError(msg)
+    return cluster(**options)
