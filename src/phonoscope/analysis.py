@@ -174,7 +174,12 @@ def _layers(
 
 def _of_layer(layer: str) -> tuple[str, ...]:
     """Name the files that a layer is clustered from, and those that an interrupted run has left of it."""
-    return f"activations/{layer}.npy", f"embeddings/{layer}.json", f"embeddings/{layer}-*.npy"
+    return (
+        "activations/layers.json",
+        f"activations/{layer}.npy",
+        f"embeddings/{layer}.json",
+        f"embeddings/{layer}-*.npy",
+    )
 
 
 def _layer_apart(

@@ -57,7 +57,7 @@ def appraise(run: Run, settings: Settings, progress: Progress, workers: Workers 
         by_layer: dict[str, tuple[Outcomes, Outcomes]] = {}
 
         def lent(layer: str) -> Lent:
-            return Lent.of(run.path, (f"activations/{layer}.npy",))
+            return Lent.of(run.path, ("activations/layers.json", f"activations/{layer}.npy"))
 
         given = panel.select("phone", "speaker", "utterance"), settings.seed
         for i, of_layer in workers.map(_outcomes, layers, shared=given, whole=True, lent=lent, name="layer {}".format):

@@ -103,11 +103,12 @@ class DaskWorkers:
             flight.stop()
 
     def submit(self, task: _Task, call: Future, *, whole: bool) -> Future:
-        """Send a task, to a certain worker if it names one."""
+        """Send a task, to a certain worker if it names one; earlier ones are done first."""
         order = _pickled(Order(task.item, task.lent, whole, likeness()))
         contents = self._contents(task.lent) if task.lent is not None and self._unseen else []
         to = {"workers": [task.worker], "allow_other_workers": True} if task.worker else {}
-        return self._client.submit(obey, order, call, *contents, key=f"{task.name}-{uuid4().hex}", pure=False, **to)
+        how = {"key": f"{task.name}-{uuid4().hex}", "priority": -task.number, "pure": False, **to}
+        return self._client.submit(obey, order, call, *contents, **how)
 
     def send_files(self) -> None:
         """Send files with their tasks from now on."""

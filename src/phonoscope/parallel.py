@@ -19,7 +19,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from concurrent.futures import Future
 
     from numpy.typing import NDArray
@@ -92,7 +92,7 @@ def each(work: Callable[[Item], object], items: Iterable[Item]) -> None:
             done.result()
 
 
-def as_done(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[int, Result]]:
+def as_done(work: Callable[[Item], Result], items: Iterable[Item]) -> Generator[tuple[int, Result]]:
     """Do what `each` does, and yield the number of each item with what `work` returned, as they are done.
 
     Items are taken as threads become free, so that no more than two a thread are under way.
