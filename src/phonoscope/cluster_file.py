@@ -74,8 +74,28 @@ def start_cluster(path: Path, progress: Progress) -> Iterator[Client]:
     with cluster, Client(cluster, set_as_default=False) as client:
         if kind != LOCAL:
             progress.say(f"{path}: {jobs} jobs are handed to {kind}")
-            cluster.scale(jobs=jobs)
+            _hand_in(cluster, jobs, path)
         yield client
+
+
+def _hand_in(cluster: Any, jobs: int, path: Path) -> None:  # noqa: ANN401 - dask_jobqueue has no types
+    """Hand jobs to the queue, and see that it takes them."""
+
+    async def scaled() -> None:
+        cluster.scale(jobs=jobs)
+        await cluster
+
+    log = logging.getLogger("tornado.application")  # would print the queue's refusal as a fault of the program
+    before = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        cluster.sync(scaled)
+    except (RuntimeError, OSError) as error:
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        msg = f"{path}: the queue does not take the job: {lines[-1] if lines else error}; correct [options]"
+        raise WorkersError(msg) from None
+    finally:
+        log.setLevel(before)
 
 
 def read_cluster(path: Path) -> tuple[str, int, dict[str, Any]]:

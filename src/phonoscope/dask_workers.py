@@ -101,6 +101,7 @@ class DaskWorkers:
                 raise flight.failed[1]
         finally:
             flight.stop()
+            call.release()
 
     def submit(self, task: _Task, call: Future, *, whole: bool) -> Future:
         """Send a task, to a certain worker if it names one; earlier ones are done first."""
@@ -219,6 +220,8 @@ class _Flight:
         except Exception as error:  # noqa: BLE001 - raised once it is known to be the first
             self._fail(task.number, _told(error))
             return None
+        finally:
+            future.release()
         if isinstance(answer, Unseen):
             self._workers.send_files()
             self._submit(task)
