@@ -273,6 +273,19 @@ def test_what_can_not_be_reached_is_one_sentence_and_status_2(
         pass
 
 
+def test_a_queue_that_refuses_a_job_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sbatch = tmp_path / "sbatch"
+    sbatch.write_text("#!/bin/sh\necho 'sbatch: error: invalid partition: normal' >&2\nexit 1\n")
+    sbatch.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    queue = tmp_path / "queue.toml"
+    scheduler = '{ host = "127.0.0.1", dashboard_address = "127.0.0.1:0" }'
+    queue.write_text(f'class = "slurm"\n[options]\ncores = 1\nmemory = "1GB"\nscheduler_options = {scheduler}\n')
+    complaint = "the queue does not take the job: sbatch: error: invalid partition: normal"
+    with pytest.raises(WorkersError, match=complaint), open_workers(None, queue, Quiet()):
+        pass
+
+
 # --- two workers ---
 
 

@@ -20,12 +20,14 @@ import logging
 import os
 import shlex
 import shutil
+import time
 import tomllib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import dask
 from distributed import Client, LocalCluster
+from distributed.core import Status
 
 from phonoscope.errors import SettingError, WorkersError
 
@@ -64,38 +66,37 @@ def start_cluster(path: Path, progress: Progress) -> Iterator[Client]:
         The queue's programs, or dask-jobqueue, are not on this machine, or the cluster can not be started.
     """
     kind, jobs, options = read_cluster(path)
+    taken: list[Exception | None] = []
     # a task that holds Python's lock for long is no reason to give a worker up
     with dask.config.set({"distributed.scheduler.worker-ttl": None}):
         try:
-            cluster = _local(jobs, options) if kind == LOCAL else _queue(kind, options)
+            cluster = _local(jobs, options) if kind == LOCAL else _queue(kind, options, taken)
         except (ValueError, TypeError, OSError, RuntimeError, NotImplementedError) as error:
             msg = f"{path}: the cluster can not be started: {' '.join(str(error).split())}; correct [options]"
             raise WorkersError(msg) from None
     with cluster, Client(cluster, set_as_default=False) as client:
         if kind != LOCAL:
             progress.say(f"{path}: {jobs} jobs are handed to {kind}")
-            _hand_in(cluster, jobs, path)
+            _hand_in(cluster, jobs, taken, path)
         yield client
 
 
-def _hand_in(cluster: Any, jobs: int, path: Path) -> None:  # noqa: ANN401 - dask_jobqueue has no types
-    """Hand jobs to the queue, and see that it takes them."""
-
-    async def scaled() -> None:
-        cluster.scale(jobs=jobs)
-        await cluster
-
+def _hand_in(cluster: Any, jobs: int, taken: list[Exception | None], path: Path) -> None:  # noqa: ANN401
+    """Hand jobs to the queue, and see that it takes them; `taken` is filled meanwhile, by None or what is wrong."""
     log = logging.getLogger("tornado.application")  # would print the queue's refusal as a fault of the program
     before = log.level
     log.setLevel(logging.CRITICAL + 1)
     try:
-        cluster.sync(scaled)
-    except (RuntimeError, OSError) as error:
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        msg = f"{path}: the queue does not take the job: {lines[-1] if lines else error}; correct [options]"
-        raise WorkersError(msg) from None
+        cluster.scale(jobs=jobs)
+        while len(taken) < jobs and not any(taken):
+            time.sleep(0.1)
     finally:
         log.setLevel(before)
+    error = next(filter(None, taken), None)
+    if error is not None:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        msg = f"{path}: the queue does not take the job: {lines[-1] if lines else error}; correct [options]"
+        raise WorkersError(msg)
 
 
 def read_cluster(path: Path) -> tuple[str, int, dict[str, Any]]:
@@ -167,10 +168,24 @@ def _local(jobs: int, options: dict[str, Any]) -> LocalCluster:
     return LocalCluster(**{**ours, "host": "127.0.0.1", **options, "n_workers": jobs})
 
 
-def _queue(kind: str, options: dict[str, Any]) -> Any:  # noqa: ANN401 - dask_jobqueue has no types
+def _queue(kind: str, options: dict[str, Any], taken: list[Exception | None]) -> Any:  # noqa: ANN401 - untyped
     cluster = _class(kind)
-    program = shlex.split(cluster.job_cls.submit_command)[0]
+    job: Any = cluster.job_cls
+    program = shlex.split(job.submit_command)[0]
     if shutil.which(program) is None:
         msg = f"the program {program} is not here, and this is no machine that jobs of {kind} are started from"
         raise OSError(msg)
-    return cluster(**options)
+
+    class Job(job):  # type: ignore[misc]
+        """Tells whether the queue took it: otherwise it would be waited for in vain."""
+
+        async def start(self) -> None:
+            try:
+                await super().start()
+            except Exception as error:
+                self.status = Status.failed
+                taken.append(error)
+                raise
+            taken.append(None)
+
+    return cluster(job_cls=Job, **options)
