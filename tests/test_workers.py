@@ -17,6 +17,7 @@ import cloudpickle
 import dask
 import numpy as np
 import pytest
+import torch
 from distributed import Client, LocalCluster
 
 from made_run import SMALL, Plan, make_run
@@ -26,18 +27,23 @@ from phonoscope.appraisal import appraise, forget_appraisal
 from phonoscope.cli import main
 from phonoscope.cluster_file import read_cluster
 from phonoscope.connecting import open_workers
+from phonoscope.corpus.types import Utterance
 from phonoscope.dask_workers import DaskWorkers, _told
 from phonoscope.errors import AudioError, SettingError, WorkersError
 from phonoscope.lending import Lent, keep, made_since, unpack
 from phonoscope.likeness import likeness
+from phonoscope.models.adapter import Adapter
+from phonoscope.models.computing import ComputedSource
 from phonoscope.parallel import as_done
 from phonoscope.progress import Quiet
 from phonoscope.remote_tasks import Done, Order, Unseen, obey
+from phonoscope.settings import Settings
 from phonoscope.workers import Here, Processes, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from conftest import WriteAudio
     from phonoscope.results import Run
 
 # this module's functions are sent as they are: workers do not find it
@@ -140,6 +146,24 @@ def test_threads_take_no_more_items_than_they_need_and_an_error_ends_it(
 
 def test_what_comes_too_early_waits() -> None:
     assert list(in_order([(2, "c"), (0, "a"), (3, "d"), (1, "b")])) == ["a", "b", "c", "d"]
+
+
+def test_activations_of_a_model_do_not_depend_on_torchs_threads(tmp_path: Path, write_audio: WriteAudio) -> None:
+    path = write_audio(tmp_path / "a.wav", 3.0)
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Unflatten(1, (1, -1)), torch.nn.Conv1d(1, 8, 400, stride=160))
+    source = ComputedSource(Adapter(net, 16_000, 0.01, 0.0125), Settings().probe)
+    utterance = Utterance("a", "s", path, 3.0, (), "validation")
+    source.layers([utterance])
+    before, found = torch.get_num_threads(), []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        (layer,) = source.read(utterance, lambda _layer, n: np.arange(n)).values()
+        found.append(layer)
+        assert torch.get_num_threads() == threads
+    torch.set_num_threads(before)
+    assert found[0].any()
+    assert all(np.array_equal(found[0], other) for other in found[1:])
 
 
 # --- files ---
