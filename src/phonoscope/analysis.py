@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 import polars as pl
-from joblib import Parallel, delayed
 
 from phonoscope.clustering.curves import criteria_of
 from phonoscope.clustering.embedding import plan
@@ -33,8 +32,11 @@ from phonoscope.evaluation.selection_tables import selection_table, sweeps_table
 from phonoscope.files import write_frame, written_whole
 from phonoscope.kept import Kept, forget_kept
 from phonoscope.kept_cells import find_result, keep_cell, keep_sweep, kept_with
+from phonoscope.lending import Lent
 from phonoscope.parallel import one_blas_thread
 from phonoscope.reduction.distances import centred_products
+from phonoscope.results import Run
+from phonoscope.workers import Processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,8 +45,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from phonoscope.progress import Progress
-    from phonoscope.results import Run
     from phonoscope.settings import Settings
+    from phonoscope.workers import Workers
 
 _FEWEST_CLASSES = 2
 # Samples of a panel whose layers are worth processes of their own, and of one where all cores are better on one layer.
@@ -54,12 +56,13 @@ _SWEEPS = ("sweep.parquet", "selection.csv")
 _CELLS = "cells"
 
 
-def analyse(run: Run, settings: Settings, progress: Progress) -> None:
+def analyse(run: Run, settings: Settings, progress: Progress, workers: Workers | None = None) -> None:
     """Reduce and cluster every layer of a run, and write what comes out.
 
     Writes `embeddings/`; `clusters.parquet`, `per_phone.csv` and `scores.csv`; `sweep.parquet` and `selection.csv`.
     Of these what is there already is kept: each embedding, the grid's three and the sweeps' two. Each cell of the grid
     and each sweep lies in `cells/` until they all are done.
+    Layers are shared out among `workers`, or among processes here.
 
     Raises
     ------
@@ -72,7 +75,7 @@ def analyse(run: Run, settings: Settings, progress: Progress) -> None:
     if not _are_there(run, (*_GRID, *_SWEEPS)) or not all(path.exists() for path in embeddings):
         _tell_of_size(run, len(phones), settings, progress)
         with one_blas_thread():  # what uses more threads does so in blocks that do not depend on their number
-            _cluster(run, phones, settings, progress)
+            _cluster(run, phones, settings, progress, workers)
     forget_kept(run.path / _CELLS)
 
 
@@ -109,7 +112,7 @@ def _tell_of_size(run: Run, n: int, settings: Settings, progress: Progress) -> N
         )
 
 
-def _cluster(run: Run, phones: list[str], settings: Settings, progress: Progress) -> None:
+def _cluster(run: Run, phones: list[str], settings: Settings, progress: Progress, workers: Workers | None) -> None:
     """Cluster every layer: in every reduction into the grid's number of clusters, in one into all numbers up to it."""
     k = settings.clustering.k or len(set(phones))
     ks = sorted({*range(_FEWEST_CLASSES, len(set(phones)) + 1), settings.selection.k} - {0})
@@ -118,7 +121,7 @@ def _cluster(run: Run, phones: list[str], settings: Settings, progress: Progress
     steps = sum(clusterings(ks, criteria_of(name, splits), splits) + cells for name in CLUSTERERS)
     with progress.bar("clustering", len(run.layers) * steps) as advance:
         done = {}
-        for found in _layers(run, phones, settings, (k, ks), advance):
+        for found in _layers(run, phones, settings, (k, ks), advance, workers):
             done[found.layer] = found
             advance(steps - found.told)
     if not _are_there(run, _GRID):
@@ -155,16 +158,23 @@ class _Layer:
 
 
 def _layers(
-    run: Run, phones: list[str], settings: Settings, numbers: tuple[int, list[int]], advance: Callable[[int], None]
+    run: Run,
+    phones: list[str],
+    settings: Settings,
+    numbers: tuple[int, list[int]],
+    advance: Callable[[int], None],
+    workers: Workers | None,
 ) -> Iterable[_Layer]:
     """Cluster all layers: each with all threads, or of a panel of the usual size several at a time in processes.
+
+    Of `workers` each takes a layer at a time.
 
     Of 3,300 samples much of the work is too small to be shared out: two layers at a time take little more than half as
     long as one after the other. Of many samples it is not, and one layer at a time takes less memory.
     """
     threads = numba.get_num_threads()
     processes = min(threads, len(run.layers)) if _WORTH_A_PROCESS <= len(phones) <= _ONE_AT_A_TIME else 1
-    if processes == 1:
+    if workers is None and processes == 1:
         for layer in run.layers:
             told: list[int] = []
 
@@ -175,19 +185,32 @@ def _layers(
             cells, sweeps = _layer(run, layer, phones, settings, numbers, tell)
             yield _Layer(layer, cells, sweeps, sum(told))
         return
-    work = Parallel(processes, return_as="generator_unordered", batch_size=1, pre_dispatch=processes)
-    yield from work(
-        delayed(_layer_apart)(run, layer, phones, settings, numbers, max(threads // processes, 1))
-        for layer in run.layers
+
+    def lent(layer: str) -> Lent:
+        return Lent.of(run.path, _of_layer(layer))
+
+    work = workers or Processes(processes, max(threads // processes, 1))
+    shared = phones, settings, numbers
+    for _, found in work.map(_layer_apart, run.layers, shared=shared, whole=True, lent=lent, name="layer {}".format):
+        yield found
+
+
+def _of_layer(layer: str) -> tuple[str, ...]:
+    """Name the files that a layer is clustered from, those that an interrupted run has left of it, and the tables."""
+    return (
+        "activations/layers.json",
+        f"activations/{layer}.npy",
+        f"embeddings/{layer}-*",
+        f"{_CELLS}/{layer}-*.npz",
+        *_GRID,
+        *_SWEEPS,
     )
 
 
 def _layer_apart(
-    run: Run, layer: str, phones: list[str], settings: Settings, numbers: tuple[int, list[int]], threads: int
+    layer: str, folder: Path, phones: list[str], settings: Settings, numbers: tuple[int, list[int]]
 ) -> _Layer:
-    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
-    with one_blas_thread():
-        return _Layer(layer, *_layer(run, layer, phones, settings, numbers, lambda _steps: None), 0)
+    return _Layer(layer, *_layer(Run(folder), layer, phones, settings, numbers, lambda _steps: None), 0)
 
 
 def _layer(

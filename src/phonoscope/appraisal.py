@@ -13,16 +13,20 @@ from phonoscope.evaluation.cluster_measures import cluster_measures
 from phonoscope.evaluation.layer_measures import layer_and_chance_outcomes
 from phonoscope.evaluation.outcomes import measure_value
 from phonoscope.files import write_frame
-from phonoscope.parallel import each, one_blas_thread, slices
+from phonoscope.lending import Lent
+from phonoscope.parallel import one_blas_thread, slices
+from phonoscope.results import Run
+from phonoscope.workers import Here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from phonoscope.progress import Progress
-    from phonoscope.results import Run
     from phonoscope.settings import EvaluationSettings, Settings
+    from phonoscope.workers import Workers
 
     Outcomes = dict[str, NDArray[np.float64]]
     Measures = dict[str, NDArray[np.float64]]
@@ -33,28 +37,35 @@ _OUTCOMES = "outcomes.parquet"
 _WEIGHTS = 4_000_000  # weights that a measure of activations is taken with at a time
 
 
-def appraise(run: Run, settings: Settings, progress: Progress) -> None:
+def appraise(run: Run, settings: Settings, progress: Progress, workers: Workers | None = None) -> None:
     """Measure the layers of a run that has been clustered, and write what comes out.
 
     Writes `outcomes.parquet` (each sample's outcome of each measure of the activations), puts these measures into
     `scores.csv`, and writes `measures.csv` (every measure with its interval and its level of chance),
     `replicates.parquet` (their bootstrap replicates) and `tests.csv` (differences between layers). Nothing is done if
-    all that is there already.
+    all that is there already. Layers and clusterings are shared out among `workers`, or among the threads here.
     """
     if _is_done(run):
         return
+    workers = workers or Here()
     panel = run.panel.sort("sample")
     labels = _labels(run)
     seeds = list(dict.fromkeys(seed for of_seeds in labels.values() for seed in of_seeds))
     weights = _Weights(panel, settings.evaluation.replicates)
     with progress.bar("measures", len(run.layers) + len(labels) * len(seeds)) as advance:
-        outcomes = {}
-        for layer in run.layers:
-            with one_blas_thread():
-                outcomes[layer] = _outcomes(run, layer, panel, settings.seed)
+        layers = list(run.layers)
+        by_layer: dict[str, tuple[Outcomes, Outcomes]] = {}
+
+        def lent(layer: str) -> Lent:
+            return Lent.of(run.path, ("activations/layers.json", f"activations/{layer}.npy"))
+
+        given = panel.select("phone", "speaker", "utterance"), settings.seed
+        for i, of_layer in workers.map(_outcomes, layers, shared=given, whole=True, lent=lent, name="layer {}".format):
+            by_layer[layers[i]] = of_layer
             advance(1)
-        found = _of_activations(panel, outcomes, seeds, weights)
-        found += _of_clusters(panel, labels, seeds, weights, settings.evaluation, advance)
+        outcomes = {layer: by_layer[layer] for layer in layers}
+        found = _of_activations(panel, outcomes, seeds, weights, workers)
+        found += _of_clusters(panel, labels, seeds, weights, settings.evaluation, advance, workers)
     confidence = settings.evaluation.confidence
     write_frame(_with_activations(run.scores, found), run.path / "scores.csv")
     write_frame(_outcomes_table(outcomes), run.path / _OUTCOMES)
@@ -85,10 +96,12 @@ class _Weights:
         return self._last[1]
 
 
-def _outcomes(run: Run, layer: str, panel: pl.DataFrame, seed: int) -> tuple[Outcomes, Outcomes]:
+def _outcomes(layer: str, folder: Path, panel: pl.DataFrame, seed: int) -> tuple[Outcomes, Outcomes]:
     """Return each sample's outcome of each measure of a layer, and the same of shuffled phones."""
     phones, speakers, utterances = (panel[name].to_numpy() for name in ("phone", "speaker", "utterance"))
-    true, chance = layer_and_chance_outcomes(run.activations(layer), phones, speakers, utterances, seed=seed)
+    X = Run(folder).activations(layer)
+    with one_blas_thread():
+        true, chance = layer_and_chance_outcomes(X, phones, speakers, utterances, seed=seed)
     return true, chance
 
 
@@ -97,18 +110,19 @@ def _of_activations(
     outcomes: Mapping[str, tuple[Outcomes, Outcomes]],
     seeds: Sequence[int],
     weights: _Weights,
+    workers: Workers,
 ) -> list[Appraised]:
     """Measure the layers as they are: replicates weigh the samples' outcomes."""
     phone_index = np.unique(panel["phone"].to_numpy(), return_inverse=True)[1]
+    layers = list(outcomes)
     replicates: dict[tuple[str, str], list[NDArray[np.float64]]] = {}
     chance: dict[tuple[str, str], list[NDArray[np.float64]]] = {}
     for seed in seeds:
-        blocks = slices(len(weights(seed)), max(1, _WEIGHTS // len(phone_index)))
-        for layer, (true, shuffled) in outcomes.items():
-            for which, into in ((true, replicates), (shuffled, chance)):
-                for name, outcome in which.items():
-                    values = [measure_value(outcome, phone_index, weights(seed)[rows]) for rows in blocks]
-                    into.setdefault((layer, name), []).append(np.concatenate(values))
+        shared = phone_index, weights(seed)
+        for i, drawn in workers.map(_replicates, outcomes.values(), shared=shared, name=_replicates_name):
+            for which, into in zip(drawn, (replicates, chance), strict=True):
+                for name, values in which.items():
+                    into.setdefault((layers[i], name), []).append(values)
     found = []
     for layer, (true, shuffled) in outcomes.items():
         own = {name: np.full(len(seeds), measure_value(outcome, phone_index)) for name, outcome in true.items()}
@@ -119,6 +133,25 @@ def _of_activations(
         }
         found.append(Appraised(layer, "none", "", None, seeds, own, again, by_chance))
     return found
+
+
+def _replicates(
+    outcomes: tuple[Outcomes, Outcomes], phone_index: NDArray[np.integer], weights: NDArray[np.uint16]
+) -> tuple[Measures, Measures]:
+    """Return the measures of a layer on all replicates, true and of shuffled phones, shape (replicates,)."""
+    blocks = slices(len(weights), max(1, _WEIGHTS // len(phone_index)))
+    true, shuffled = (
+        {
+            name: np.concatenate([measure_value(outcome, phone_index, weights[rows]) for rows in blocks])
+            for name, outcome in which.items()
+        }
+        for which in outcomes
+    )
+    return true, shuffled
+
+
+def _replicates_name(_outcomes: tuple[Outcomes, Outcomes]) -> str:
+    return "replicates of a layer's measures"
 
 
 def _with_activations(scores: pl.DataFrame, found: Sequence[Appraised]) -> pl.DataFrame:
@@ -167,24 +200,18 @@ def _of_clusters(
     weights: _Weights,
     settings: EvaluationSettings,
     advance: Callable[[int], None],
+    workers: Workers,
 ) -> list[Appraised]:
     """Measure all clusterings; those of one seed are drawn from the same replicates of the panel."""
     phone_index = np.unique(panel["phone"].to_numpy(), return_inverse=True)[1]
-    once = np.ones((1, len(phone_index)), np.int64)
     measured: dict[tuple[Key, int], tuple[Measures, Measures, Measures]] = {}
     for seed in seeds:
-        drawn_panels = weights(seed)
-
-        def measure(key: Key, seed: int = seed, drawn: NDArray[np.uint16] = drawn_panels) -> None:
-            if seed in labels[key]:
-                clusters = labels[key][seed]
-                shuffled = shuffled_tables(phone_index, clusters, settings.shuffles, seed)
-                tables = [count_tables(phone_index, clusters, w) for w in (once, drawn)]
-                own, again, chance = (cluster_measures(table) for table in (*tables, shuffled))
-                measured[key, seed] = own, again, chance
+        items = [(key, of_seeds[seed]) for key, of_seeds in labels.items() if seed in of_seeds]
+        advance(len(labels) - len(items))
+        shared = phone_index, weights(seed), settings.shuffles, seed
+        for i, of_cell in workers.map(_measure, items, shared=shared, name=_cell_name):
+            measured[items[i][0], seed] = of_cell
             advance(1)
-
-        each(measure, labels)
     found = []
     for key, of_seeds in labels.items():
         of = [measured[key, seed] for seed in of_seeds]
@@ -193,3 +220,23 @@ def _of_clusters(
         by_chance = {name: value.ravel() for name, value in chance.items()}
         found.append(Appraised(*key, list(of_seeds), values, again, by_chance))
     return found
+
+
+def _measure(
+    cell: tuple[Key, NDArray[np.int64]],
+    phone_index: NDArray[np.integer],
+    drawn: NDArray[np.uint16],
+    shuffles: int,
+    seed: int,
+) -> tuple[Measures, Measures, Measures]:
+    """Measure a clustering: on the panel, on its replicates, and with shuffled phones."""
+    clusters = cell[1]
+    once = np.ones((1, len(phone_index)), np.int64)
+    shuffled = shuffled_tables(phone_index, clusters, shuffles, seed)
+    tables = [count_tables(phone_index, clusters, w) for w in (once, drawn)]
+    own, again, chance = (cluster_measures(table) for table in (*tables, shuffled))
+    return own, again, chance
+
+
+def _cell_name(cell: tuple[Key, NDArray[np.int64]]) -> str:
+    return "replicates of {}, {}, {} into {}".format(*cell[0])

@@ -108,6 +108,8 @@ def run(
     config: Path | None = None,
     jobs: int | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
+    scheduler: str | None = None,
+    cluster: Path | None = None,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     options: Annotated[RunOptions, Parameter(name="*")] = _NONE_GIVEN,
@@ -125,9 +127,13 @@ def run(
     config
         TOML file of settings, such as the config.toml of another run.
     jobs
-        Threads and processes [all cores].
+        Threads and processes of this machine [all cores].
     device
         Where the network is trained; auto: on a CUDA device if there is one.
+    scheduler
+        Dask scheduler whose workers share the work: tcp://HOST:PORT, or its file.json.
+    cluster
+        TOML file of a cluster to start for that: processes of this machine, or jobs of SLURM, PBS, LSF, SGE, HTCondor.
     overwrite
         Take over a run with other settings in the folder: what depends on them is done again.
     quiet
@@ -139,7 +145,15 @@ def run(
 
     progress = progress_for(sys.stderr, quiet=quiet)
     result = run_experiment(
-        corpus, out=out, settings=settings, overwrite=overwrite, jobs=jobs, device=device, progress=progress
+        corpus,
+        out=out,
+        settings=settings,
+        overwrite=overwrite,
+        jobs=jobs,
+        device=device,
+        scheduler=scheduler,
+        cluster=cluster,
+        progress=progress,
     )
     if of_torchrun()[0] == 0:  # torchrun's other processes have helped to train, and have nothing to show
         _print_results(result)
@@ -171,6 +185,8 @@ def probe(
     out: Path,
     config: Path | None = None,
     jobs: int | None = None,
+    scheduler: str | None = None,
+    cluster: Path | None = None,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
     download: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
@@ -190,7 +206,11 @@ def probe(
     config
         TOML file of settings, such as the config.toml of a run.
     jobs
-        Threads and processes [all cores].
+        Threads and processes of this machine [all cores].
+    scheduler
+        Dask scheduler whose workers share the work: tcp://HOST:PORT, or its file.json.
+    cluster
+        TOML file of a cluster to start for that: processes of this machine, or jobs of SLURM, PBS, LSF, SGE, HTCondor.
     overwrite
         Take over another run in the folder: what depends on what is different is done again.
     download
@@ -211,6 +231,8 @@ def probe(
             overwrite=overwrite,
             download=download,
             jobs=jobs,
+            scheduler=scheduler,
+            cluster=cluster,
             progress=progress,
         )
     )

@@ -238,5 +238,9 @@ class SampleError(PhonoscopeError):
         super().__init__(f"{run}: {problem}; panel.parquet and the report's maps tell the samples.")
 
 
+class WorkersError(PhonoscopeError):
+    """Other processes or machines can not be reached, are not like this one, or were lost."""
+
+
 class RunDirectoryError(PhonoscopeError):
     """The output folder can not be written, or belongs to something else."""

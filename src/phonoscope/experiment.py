@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save
 from phonoscope.analysis import analyse, check_numbers
 from phonoscope.appraisal import appraise
 from phonoscope.company import dismiss, one_leads
+from phonoscope.connecting import open_workers
 from phonoscope.corpus.built_in import built_in_corpus
 from phonoscope.corpus.describing import describe_corpus, labels_table, segments_table
 from phonoscope.corpus.reading import read_corpus
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 
     from phonoscope.corpus.types import Split
     from phonoscope.recogniser.network import Recogniser
+    from phonoscope.workers import Workers
 
 BUILT_IN = "built-in"
 _FEATURES = "features"  # a large corpus's; they go when the panel's activations are there
@@ -70,6 +72,8 @@ def run(
     overwrite: bool = False,
     jobs: int | None = None,
     device: str = "auto",
+    scheduler: str | None = None,
+    cluster: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Run the whole experiment: train, probe, reduce, cluster, measure, draw.
@@ -85,9 +89,12 @@ def run(
     overwrite
         Take over a run with other settings that is in `out`: what depends on them is done again.
     jobs
-        Threads and processes; all cores if None.
+        Threads and processes of this machine; all cores if None.
     device
         Where the network is trained: ``cpu``, ``cuda``, or ``auto``, CUDA where it is.
+    scheduler, cluster
+        A Dask scheduler, or the file of a cluster to be started, whose workers share what can be shared out: see
+        `phonoscope.connecting.open_workers`. The results do not depend on them.
     progress
         Where to tell how far it is; nowhere if None.
 
@@ -104,7 +111,9 @@ def run(
     prepare(result.path)
     with sole_use(result.path, progress), limited_threads(jobs):
         found = claim(result.path, settings, name, overwrite=overwrite)
-        Stages(result.path, settings, jobs, progress, found, overwrite, device=device).run(corpus, name)
+        with open_workers(scheduler, cluster, progress) as workers:
+            stages = Stages(result.path, settings, jobs, progress, found, overwrite, device=device, workers=workers)
+            stages.run(corpus, name)
     return result
 
 
@@ -140,6 +149,7 @@ class Stages:
     about: Mapping[str, str | int] | None = None  # of a model that is probed
     split: Split | None = "validation"  # the part that the panel is drawn from; None: all
     device: str = "auto"
+    workers: Workers | None = None  # other than this machine's cores
 
     @cached_property
     def files(self) -> Manifest:
@@ -171,9 +181,9 @@ class Stages:
         with self._stage("pca", "tsne", "sweep"):
             if not self._there("grid"):
                 self.files.drop(["grid"])
-            analyse(result, self.settings, self.progress)
+            analyse(result, self.settings, self.progress, self.workers)
         with self._stage("measures", "grid"):  # the first puts something into the other's scores.csv
-            appraise(result, self.settings, self.progress)
+            appraise(result, self.settings, self.progress, self.workers)
         if not self.files.complete("classes"):
             with self._stage("classes"):
                 interpret(result, self.settings, self.progress)
@@ -297,8 +307,8 @@ class Stages:
 
     def frames(self, corpus: Corpus) -> FrameTable:
         """Compute the frames of a corpus."""
-        signal = self.settings.signal
-        return read_frames(corpus, signal, jobs=self.jobs, progress=self.progress, folder=self.out / _FEATURES)
+        signal, folder = self.settings.signal, self.out / _FEATURES
+        return read_frames(corpus, signal, jobs=self.jobs, progress=self.progress, folder=folder, workers=self.workers)
 
     def probe(self, corpus: Corpus) -> None:
         """Make the panel and its activations."""
@@ -314,7 +324,8 @@ class Stages:
             probing = replace(probing, correct_only=False)  # what it gives is no judgement
             self.progress.say("the network is not trained: samples are taken whether it classifies them right or not")
         panel = draw_panel(frames, corpus, probing, self.settings.seed, predictor)
-        write = partial(write_activations, model, frames, panel, self.out / "activations", progress=self.progress)
+        folder = self.out / "activations"
+        write = partial(write_activations, model, frames, panel, folder, progress=self.progress, workers=self.workers)
         self.keep_panel(corpus, panel, write)
 
     def keep_panel(self, corpus: Corpus, panel: Panel, write: Callable[[], None]) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from phonoscope.connecting import open_workers
 from phonoscope.errors import ModelError
 from phonoscope.experiment import Stages, corpus_name
 from phonoscope.jobs import limited_threads, resolve_jobs
@@ -44,6 +45,8 @@ def probe(
     overwrite: bool = False,
     download: bool = False,
     jobs: int | None = None,
+    scheduler: str | None = None,
+    cluster: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Push a corpus's panel through a network, and do with its layers what `run` does with its own.
@@ -58,7 +61,7 @@ def probe(
     model
         An `Adapter`, or as text or path: ``package.module:factory``, which returns one; a Hugging Face speech model
         by folder or name; a run's folder or its `model.safetensors`; a folder of activations computed elsewhere.
-    corpus, out, settings, overwrite, jobs, progress
+    corpus, out, settings, overwrite, jobs, scheduler, cluster, progress
         As for `run`.
     download
         Whether a Hugging Face model that is not here yet may be fetched from the hub.
@@ -88,12 +91,13 @@ def probe(
         with sole_use(result.path, progress):
             there = claim(result.path, settings, name, overwrite=overwrite, about=found.about)
             common = (result.path, settings, jobs, progress, there, overwrite, found.about)
-            stages = (
-                _OwnStages(*common, own=found)
-                if isinstance(found, OwnModel)
-                else _SourceStages(*common, None, source=found)
-            )
-            stages.run(corpus, name)
+            with open_workers(scheduler, cluster, progress) as workers:
+                stages = (
+                    _OwnStages(*common, workers=workers, own=found)
+                    if isinstance(found, OwnModel)
+                    else _SourceStages(*common, None, workers=workers, source=found)
+                )
+                stages.run(corpus, name)
     return result
 
 
@@ -128,7 +132,8 @@ class _OwnStages(Stages):
         panel = draw_panel(frames, corpus, probing, self.settings.seed, predictor)
         folder = self.out / "activations"
         (folder / "times.json").unlink(missing_ok=True)
-        write = partial(write_activations, own.network, frames, panel, folder, layers=layers, progress=self.progress)
+        where = partial(write_activations, progress=self.progress, workers=self.workers)
+        write = partial(where, own.network, frames, panel, folder, layers=layers)
         self.keep_panel(corpus, panel, write)
 
 
@@ -147,8 +152,9 @@ class _SourceStages(Stages):
         for note in self.source.notes:
             self.progress.warn(note)
         panel = draw_panel(self.frames(corpus), corpus, probing, self.settings.seed, split=None)
-        mean, folder = probing.frame == "mean", self.out / "activations"
-        write = partial(collect, self.source, layers, corpus, panel.samples, folder, mean=mean, progress=self.progress)
+        folder = self.out / "activations"
+        where = partial(collect, progress=self.progress, workers=self.workers)
+        write = partial(where, self.source, layers, corpus, panel.samples, folder, mean=probing.frame == "mean")
         self.keep_panel(corpus, panel, write)
 
 

@@ -7,9 +7,10 @@ number of threads, get one thread each. The number of threads is numba's, which 
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import islice
 from threading import Lock, local
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,11 +19,13 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
+    from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 Number = TypeVar("Number", bound="np.floating")
 _ROWS = 256
 
@@ -46,23 +49,23 @@ class _OneThread:
 
     depth = 0
     lock = Lock()
+    limit: Any = None
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Let every linear algebra call inside use one thread."""
+    """Let every linear algebra call inside use one thread; of several threads the last one to leave ends that."""
     with _OneThread.lock:
-        outermost = _OneThread.depth == 0
+        if _OneThread.depth == 0:
+            _OneThread.limit = _controller().limit(limits=1, user_api="blas")
         _OneThread.depth += 1
     try:
-        if outermost:
-            with _controller().limit(limits=1, user_api="blas"):
-                yield
-        else:
-            yield
+        yield
     finally:
         with _OneThread.lock:
             _OneThread.depth -= 1
+            if _OneThread.depth == 0:
+                _OneThread.limit.restore_original_limits()
 
 
 def slices(n: int, size: int) -> list[slice]:
@@ -87,6 +90,41 @@ def each(work: Callable[[Item], object], items: Iterable[Item]) -> None:
         wait(running)
         for done in running:
             done.result()
+
+
+def as_done(work: Callable[[Item], Result], items: Iterable[Item]) -> Generator[tuple[int, Result]]:
+    """Do what `each` does, and yield the number of each item with what `work` returned, as they are done.
+
+    Items are taken as threads become free, so that no more than two a thread are under way.
+    """
+    threads = numba.get_num_threads()
+    with one_blas_thread():
+        if threads == 1 or getattr(_HERE, "working", False):
+            for i, item in enumerate(items):
+                yield i, work(item)
+            return
+        waiting = enumerate(items)
+        running: dict[Future[Result], int] = {}
+        try:
+            while True:
+                for i, item in islice(waiting, 2 * threads - len(running)):
+                    running[_pool(threads).submit(_alone, work, item)] = i
+                if not running:
+                    return
+                for done in sorted(wait(running, return_when=FIRST_COMPLETED).done, key=running.__getitem__):
+                    yield running.pop(done), done.result()
+        finally:
+            for left in running:
+                left.cancel()
+            wait(running)
+
+
+def _alone(work: Callable[[Item], Result], item: Item) -> Result:
+    _HERE.working = True
+    try:
+        return work(item)
+    finally:
+        _HERE.working = False
 
 
 _HERE = local()

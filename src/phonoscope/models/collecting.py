@@ -11,17 +11,24 @@ from phonoscope.errors import ModelError
 from phonoscope.files import open_arrays, write_text, written_whole
 from phonoscope.models.times import Layer, frames_within, nearest_frames
 from phonoscope.progress import Quiet
+from phonoscope.workers import Here
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import polars as pl
     from numpy.typing import NDArray
 
-    from phonoscope.corpus.types import Corpus
+    from phonoscope.corpus.types import Corpus, Utterance
     from phonoscope.models.source import Source
     from phonoscope.progress import Progress
+    from phonoscope.workers import Workers
+
+    Batch = list[tuple[Utterance, pl.DataFrame]]
+
+_BATCH = 60.0
+"""Seconds of speech that a worker is given at a time: many short utterances would be lost in the handing over."""
 
 
 class Picker:
@@ -61,10 +68,12 @@ def collect(
     *,
     mean: bool = False,
     progress: Progress | None = None,
+    workers: Workers | None = None,
 ) -> None:
     """Write ``folder/LAYER.npy`` of each layer: float32, samples × units; ``layers.json`` and ``times.json`` beside.
 
-    Utterance by utterance, straight into the files: in memory is no more than an utterance.
+    Utterance by utterance, straight into the files: in memory is no more than an utterance, or than what `workers` have
+    sent of a minute of speech.
 
     Parameters
     ----------
@@ -80,6 +89,8 @@ def collect(
         Whether a sample is the mean over its segment's frames.
     progress
         Where to tell how far it is.
+    workers
+        Who reads the utterances; this process if None.
 
     Raises
     ------
@@ -95,23 +106,49 @@ def collect(
     with written_whole([folder / f"{name}.npy" for name in files_of.values()]) as temporary:
         arrays = open_arrays(temporary, [(samples.height, layer.units) for layer in layers.values()])
         files = dict(zip(layers, arrays, strict=True))
+        spoken = [utterance for utterance in corpus.utterances if utterance.id in rows]
+        batches = list(_batches(spoken, 0.0 if workers is None else _BATCH))
+        items: Iterator[Batch] = ([(u, samples[rows[u.id]]) for u in batch] for batch in batches)
+        units = {name: layer.units for name, layer in layers.items()}
+        work = (workers or Here()).map(_read, items, shared=(source, units, mean), whole=True, name=_batch_name)
         with progress.bar("activations", samples.height) as advance:
-            for utterance in corpus.utterances:
-                here = rows.get(utterance.id)
-                if not here:
-                    continue
-                picker = Picker(samples[here], utterance.id, mean=mean)
-                found = source.read(utterance, picker)
-                for name, file in files.items():
-                    units = layers[name].units
-                    file[here] = _averaged(found[name], picker.lengths[name], units, (name, utterance.id))
-                advance(len(here))
+            for i, found in work:
+                for utterance, of in zip(batches[i], found, strict=True):
+                    for name, file in files.items():
+                        file[rows[utterance.id]] = of[name]
+                    advance(len(rows[utterance.id]))
         for file in files.values():
             file.flush()
     shapes = {files_of[name]: layer.shape for name, layer in layers.items()}
     times = {files_of[name]: {"hop": layer.hop, "offset": layer.offset} for name, layer in layers.items()}
     write_text(folder / "times.json", json.dumps(times) + "\n")
     write_text(folder / "layers.json", json.dumps(shapes) + "\n")
+
+
+def _batches(utterances: Sequence[Utterance], seconds: float) -> Iterator[list[Utterance]]:
+    """Put utterances together until they last so long; each alone if that is 0."""
+    batch: list[Utterance] = []
+    for utterance in utterances:
+        batch.append(utterance)
+        if sum(u.duration for u in batch) >= seconds:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _read(batch: Batch, source: Source, units: Mapping[str, int], mean: bool) -> list[dict[str, NDArray[np.float32]]]:  # noqa: FBT001
+    """Return the activations of the samples of each utterance, by layer."""
+    found = []
+    for utterance, samples in batch:
+        picker = Picker(samples, utterance.id, mean=mean)
+        read = source.read(utterance, picker)
+        found.append({n: _averaged(read[n], picker.lengths[n], units[n], (n, utterance.id)) for n in units})
+    return found
+
+
+def _batch_name(batch: Batch) -> str:
+    return f"activations of utterance {batch[0][0].id}{' and others' * (len(batch) > 1)}"
 
 
 def _averaged(

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import math
 from collections.abc import Mapping
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +94,7 @@ class ComputedSource:
             The network fails on it, or a layer has another number of frames than the adapter's hop says.
         """
         samples = torch.from_numpy(utterance_audio(utterance, self.adapter.sample_rate))
-        with self._where(f"utterance {utterance.id}"):
+        with self._where(f"utterance {utterance.id}"), _one_thread():
             if self.adapter.window:
                 return self._read_windows(samples, utterance, pick)
             return self._read_whole(samples, utterance, pick)
@@ -294,6 +295,17 @@ class ComputedSource:
 
     def _where(self, where: str) -> AbstractContextManager[None]:
         return _told(self.title, where)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch use one thread: it adds in another order with another number, here or on a worker's machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _lie(said: float, observed: float) -> str:

@@ -12,15 +12,19 @@ import torch
 from phonoscope.files import open_arrays, write_text, written_whole
 from phonoscope.progress import Quiet
 from phonoscope.recogniser.inference import network_input
+from phonoscope.workers import Here
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from phonoscope.probing.panel import Panel
     from phonoscope.progress import Progress
     from phonoscope.recogniser.network import Recogniser
     from phonoscope.signal.frames import FrameTable
+    from phonoscope.workers import Workers
 
 _BATCH = 512
 
@@ -41,6 +45,7 @@ def write_activations(
     *,
     layers: Sequence[str] | None = None,
     progress: Progress | None = None,
+    workers: Workers | None = None,
 ) -> None:
     """Write ``folder/LAYER.npy`` for each of `layers`, or for all: float32, samples × units.
 
@@ -48,7 +53,7 @@ def write_activations(
     the order of the layers.
 
     Computed in float32, batch by batch, straight into the files: memory does not grow with the panel. Where a sample
-    has several frames, its activations are their mean.
+    has several frames, its activations are their mean. `workers` take a batch each; without them it is done here.
     """
     progress = progress or Quiet()
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,19 +68,43 @@ def write_activations(
     with written_whole([folder / f"{name}.npy" for name in sizes]) as temporary:
         arrays = open_arrays(temporary, [(n_samples, size) for size in sizes.values()])
         files = dict(zip(sizes, arrays, strict=True))
-        with progress.bar("activations", n_samples) as advance, torch.inference_mode():
-            for first, last in _batches(lengths):
+        batches = _batches(lengths)
+
+        def windows() -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+            for first, last in batches:
                 rows = panel.rows[starts[first] : starts[last - 1] + lengths[last - 1]]
-                found = model.layers(network_input(frames, rows).contiguous())
+                yield network_input(frames, rows).contiguous().numpy(), lengths[first:last]
+
+        shared = model, tuple(sizes)
+        work = (workers or Here()).map(_answers, windows(), shared=shared, whole=True, name=_batch_name)
+        with progress.bar("activations", n_samples) as advance:
+            for i, found in work:
+                first, last = batches[i]
                 for name, file in files.items():
-                    flat = found[name].reshape(len(rows), -1).numpy()
-                    cuts = starts[first:last] - starts[first]
-                    file[first:last] = np.add.reduceat(flat, cuts, axis=0) / lengths[first:last, None]
+                    file[first:last] = found[name]
                 advance(last - first)
         for file in files.values():
             file.flush()
     model.train(training)
     write_text(folder / "layers.json", json.dumps(shapes) + "\n")
+
+
+def _answers(
+    batch: tuple[NDArray[np.float32], NDArray[np.int64]], model: Recogniser, layers: Sequence[str]
+) -> dict[str, NDArray[np.float32]]:
+    """Return what some layers answer to windows, shape (n, 3, time, mel), one mean of as many as each length says."""
+    windows, lengths = batch
+    with torch.inference_mode():
+        found = model.layers(torch.from_numpy(windows))
+    cuts = np.cumsum(lengths) - lengths
+    return {
+        name: np.add.reduceat(found[name].reshape(len(windows), -1).numpy(), cuts, axis=0) / lengths[:, None]
+        for name in layers
+    }
+
+
+def _batch_name(batch: tuple[NDArray[np.float32], NDArray[np.int64]]) -> str:
+    return f"activations of {len(batch[1])} samples"
 
 
 def _batches(lengths: np.ndarray) -> list[tuple[int, int]]:

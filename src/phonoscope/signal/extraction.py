@@ -11,6 +11,7 @@ import numpy as np
 
 from phonoscope.signal.features import with_deltas
 from phonoscope.signal.recording import Stretch, recording_features
+from phonoscope.workers import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from phonoscope.corpus.types import Utterance
     from phonoscope.settings import SignalSettings
+    from phonoscope.workers import Workers
 
 _THREADS = 4
 """Jobs up to which threads are enough: a quarter of the work holds Python's lock, while samples become numbers that
@@ -54,8 +56,10 @@ class _Recording(NamedTuple):
     stretches: list[Stretch]
 
 
-def extract(utterances: Sequence[Utterance], settings: SignalSettings, jobs: int) -> Generator[Extracted]:
-    """Compute the features of all utterances, every recording in one go.
+def extract(
+    utterances: Sequence[Utterance], settings: SignalSettings, jobs: int, workers: Workers | None = None
+) -> Generator[Extracted]:
+    """Compute the features of all utterances, every recording in one go; by `jobs` here, or by `workers`.
 
     Yields
     ------
@@ -68,6 +72,10 @@ def extract(utterances: Sequence[Utterance], settings: SignalSettings, jobs: int
         As `phonoscope.signal.recording.recording_features` does, for the first recording that is at fault.
     """
     batches = _batches(_recordings(utterances))
+    if workers is not None:
+        for batch_found in in_order(workers.map(_extract_batch, batches, shared=(settings,), name=_batch_name)):
+            yield from batch_found
+        return
     if jobs == 1:
         for batch in batches:
             yield from _extract_batch(batch, settings)
@@ -114,6 +122,10 @@ def _extract_batch(batch: Sequence[_Recording], settings: SignalSettings) -> lis
         for i, static in zip(utterances, statics, strict=True):
             found.append(Extracted(i, static, with_deltas(static).sum(axis=0, dtype=np.float64)))
     return found
+
+
+def _batch_name(batch: Sequence[_Recording]) -> str:
+    return f"the features of {batch[0].path} and {len(batch) - 1} more" if batch[1:] else f"those of {batch[0].path}"
 
 
 def _executor(jobs: int) -> Executor:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from phonoscope.corpus.types import Corpus
     from phonoscope.progress import Progress
     from phonoscope.settings import SignalSettings
+    from phonoscope.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,7 @@ def read_frames(
     progress: Progress | None = None,
     folder: Path | None = None,
     memory: int = IN_MEMORY,
+    workers: Workers | None = None,
 ) -> FrameTable:
     """Compute the features of all utterances, mean-normalised, with their phone labels.
 
@@ -161,7 +163,8 @@ def read_frames(
     FeaturesFileError
         The file can not be written.
     """
-    kept = keep_features(corpus, settings, jobs=jobs, progress=progress or Quiet(), folder=folder, memory=memory)
+    told = progress or Quiet()
+    kept = keep_features(corpus, settings, jobs=jobs, progress=told, folder=folder, memory=memory, workers=workers)
     index = kept.index
     hop = settings.hop_ms / 1000
     segments = _segment_table(corpus, index.offset, index.count, hop)

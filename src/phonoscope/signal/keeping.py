@@ -18,16 +18,17 @@ import numpy as np
 from phonoscope import __version__
 from phonoscope.errors import FeaturesFileError
 from phonoscope.files import written_whole
-from phonoscope.signal.extraction import extract
+from phonoscope.signal.extraction import Extracted, extract
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from numpy.typing import NDArray
 
     from phonoscope.corpus.types import Corpus, Utterance
     from phonoscope.progress import Progress
     from phonoscope.settings import SignalSettings
+    from phonoscope.workers import Workers
 
     Append = Callable[[Any], object]  # the coefficients of an utterance, shape (frames, n_mels)
 
@@ -73,6 +74,7 @@ def keep_features(
     progress: Progress,
     folder: Path | None = None,
     memory: int = IN_MEMORY,
+    workers: Workers | None = None,
 ) -> Kept:
     """Compute the static coefficients of a corpus, or find them where they were left.
 
@@ -92,6 +94,8 @@ def keep_features(
         `forget_features` removes it. None: a temporary file that goes away by itself.
     memory
         Bytes that the coefficients may take in memory.
+    workers
+        Who reads the recordings in place of this machine's cores.
 
     Raises
     ------
@@ -105,7 +109,8 @@ def keep_features(
     size = 4 * rows * n_mels
 
     def fill(append: Append) -> Index:
-        return _fill(append, corpus, settings, jobs, progress)
+        found = closing(extract(corpus.utterances, settings, jobs, workers))
+        return _fill(append, corpus, settings, found, progress)
 
     if size <= memory:
         growing = _Growing(rows, n_mels)
@@ -141,7 +146,13 @@ def forget_features(folder: Path) -> None:
         folder.rmdir()
 
 
-def _fill(append: Append, corpus: Corpus, settings: SignalSettings, jobs: int, progress: Progress) -> Index:
+def _fill(
+    append: Append,
+    corpus: Corpus,
+    settings: SignalSettings,
+    extracting: closing[Generator[Extracted]],
+    progress: Progress,
+) -> Index:
     """Hand the coefficients of one utterance after the other to `append`, and make their index."""
     utterances = corpus.utterances
     offset, count = np.zeros((2, len(utterances)), np.int64)
@@ -152,7 +163,7 @@ def _fill(append: Append, corpus: Corpus, settings: SignalSettings, jobs: int, p
     rows = 0
     with (
         progress.bar("features", len(utterances)) as advance,
-        closing(extract(utterances, settings, jobs)) as found,
+        extracting as found,
     ):
         for i, static, total in found:
             append(static)
