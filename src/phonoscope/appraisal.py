@@ -51,7 +51,7 @@ def appraise(run: Run, settings: Settings, progress: Progress) -> None:
         outcomes = {}
         for layer in run.layers:
             with one_blas_thread():
-                outcomes[layer] = _outcomes(run, layer, panel, settings.seed)
+                outcomes[layer] = _outcomes(run, layer, panel, settings)
             advance(1)
         found = _of_activations(panel, outcomes, seeds, weights)
         found += _of_clusters(panel, labels, seeds, weights, settings.evaluation, advance)
@@ -91,11 +91,17 @@ class _Weights:
         return self._last[1]
 
 
-def _outcomes(run: Run, layer: str, panel: pl.DataFrame, seed: int) -> tuple[Outcomes, Outcomes]:
+def _outcomes(run: Run, layer: str, panel: pl.DataFrame, settings: Settings) -> tuple[Outcomes, Outcomes]:
     """Return each sample's outcome of each measure of a layer, and the same of shuffled phones."""
     phones, speakers, utterances = (panel[name].to_numpy() for name in ("phone", "speaker", "utterance"))
-    true, chance = layer_and_chance_outcomes(run.activations(layer), phones, speakers, utterances, seed=seed)
-    return true, chance
+    return layer_and_chance_outcomes(
+        run.activations(layer),
+        phones,
+        speakers,
+        utterances,
+        seed=settings.seed,
+        memory=settings.clustering.memory,
+    )
 
 
 def _of_activations(
