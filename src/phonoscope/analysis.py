@@ -99,6 +99,14 @@ def grid_seeds(settings: Settings) -> list[int]:
     return [(settings.seed + i) % 2**31 for i in range(settings.evaluation.seeds)]
 
 
+def at_a_time(n: int, memory: float) -> int:
+    """Return how many layers of n samples fit into `memory` GB, exact affinities each; one at least.
+
+    With three matrices of n × n numbers of 8 bytes a layer takes about 100 MB of libraries and blocks.
+    """
+    return max(int(memory * 1e9 // (24 * n * n + 100_000_000)), 1)
+
+
 def _tell_of_size(run: Run, n: int, settings: Settings, progress: Progress) -> None:
     """Say it where the panel is too large for exact spectral clustering."""
     c = settings.clustering
@@ -173,7 +181,9 @@ def _layers(
     long as one after the other. Of many samples it is not, and one layer at a time takes less memory.
     """
     threads = numba.get_num_threads()
-    processes = min(threads, len(run.layers)) if _WORTH_A_PROCESS <= len(phones) <= _ONE_AT_A_TIME else 1
+    processes = 1
+    if _WORTH_A_PROCESS <= len(phones) <= _ONE_AT_A_TIME:
+        processes = min(threads, len(run.layers), at_a_time(len(phones), settings.clustering.memory))
     if workers is None and processes == 1:
         for layer in run.layers:
             told: list[int] = []

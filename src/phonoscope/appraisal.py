@@ -59,7 +59,7 @@ def appraise(run: Run, settings: Settings, progress: Progress, workers: Workers 
         def lent(layer: str) -> Lent:
             return Lent.of(run.path, ("activations/layers.json", f"activations/{layer}.npy"))
 
-        given = panel.select("phone", "speaker", "utterance"), settings.seed
+        given = panel.select("phone", "speaker", "utterance"), settings.seed, settings.clustering.memory
         for i, of_layer in workers.map(_outcomes, layers, shared=given, whole=True, lent=lent, name="layer {}".format):
             by_layer[layers[i]] = of_layer
             advance(1)
@@ -96,13 +96,12 @@ class _Weights:
         return self._last[1]
 
 
-def _outcomes(layer: str, folder: Path, panel: pl.DataFrame, seed: int) -> tuple[Outcomes, Outcomes]:
+def _outcomes(layer: str, folder: Path, panel: pl.DataFrame, seed: int, memory: float) -> tuple[Outcomes, Outcomes]:
     """Return each sample's outcome of each measure of a layer, and the same of shuffled phones."""
     phones, speakers, utterances = (panel[name].to_numpy() for name in ("phone", "speaker", "utterance"))
     X = Run(folder).activations(layer)
     with one_blas_thread():
-        true, chance = layer_and_chance_outcomes(X, phones, speakers, utterances, seed=seed)
-    return true, chance
+        return layer_and_chance_outcomes(X, phones, speakers, utterances, seed=seed, memory=memory)
 
 
 def _of_activations(

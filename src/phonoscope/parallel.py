@@ -73,13 +73,15 @@ def slices(n: int, size: int) -> list[slice]:
     return [slice(first, min(first + size, n)) for first in range(0, n, size)]
 
 
-def each(work: Callable[[Item], object], items: Iterable[Item]) -> None:
+def each(work: Callable[[Item], object], items: Iterable[Item], most: int | None = None) -> None:
     """Call `work` with every item, in any order, on all threads; each call has one thread for its linear algebra.
+
+    No more than `most` items are under way at a time, where each takes much memory.
 
     Kernels of numba's that use threads themselves must not be called from `work`.
     """
     todo = list(items)
-    workers = min(numba.get_num_threads(), len(todo))
+    workers = min(numba.get_num_threads(), len(todo), most or len(todo))
     with one_blas_thread():
         if workers <= 1 or getattr(_HERE, "working", False):  # a pool whose threads wait for its threads waits for ever
             for item in todo:

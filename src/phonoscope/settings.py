@@ -209,7 +209,13 @@ class ClusteringSettings(Checked):
         "affinities that spectral clustering uses; exact: all; nystrom: those to some landmarks; neighbours: those to "
         "the nearest samples; auto: exact within clustering.memory, else nystrom",
     )
-    memory: float = setting(4.0, "memory that the exact affinities may take, GB", low=0.01, high=100_000)
+    memory: float = setting(
+        4.0,
+        "memory that what compares all samples may take, GB: exact affinities, also of several layers at a time, and "
+        "the products and folds that measures are taken from",
+        low=0.01,
+        high=100_000,
+    )
     landmarks: int = setting(1_000, "landmarks, drawn at random from the panel", low=50, high=50_000)
 
 

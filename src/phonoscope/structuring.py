@@ -108,8 +108,8 @@ def structure(run: Run, settings: Settings, progress: Progress) -> None:
             )
             beats = told_apart(np.asarray(activations[part.some]), part.panel.index, part.folds)
             scores = linear_scores(beats, part.panel.rows, part.panel.counts)
-            chosen = activations if len(spoken) == len(panel) else activations[spoken]
-            variance = speaker_variance(chosen, whole.index[spoken], speakers)
+            own = None if len(spoken) == len(panel) else spoken
+            variance = speaker_variance(activations, whole.index[spoken], speakers, own)
             with lock:
                 found[layer] = [solved, scores, variance]
                 advance(1)

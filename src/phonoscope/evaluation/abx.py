@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from phonoscope.evaluation.outcomes import indices
-from phonoscope.evaluation.ranking import DISTANCE, INDEX, ROWS, Distances, Metric
+from phonoscope.evaluation.ranking import DISTANCE, INDEX, Distances, Metric
 from phonoscope.kernels import kernel
-from phonoscope.parallel import each, slices
+from phonoscope.parallel import each
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,7 @@ def abx_outcomes(
     found = np.empty(len(X))
     each(
         lambda rows: triples(distances.ranked(rows, metric), rows.start, label, speaker, MODES.index(mode), found),
-        slices(len(X), ROWS),
+        distances.blocks(),
     )
     return found
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phonoscope.evaluation.outcomes import answerable, indices
-from phonoscope.evaluation.ranking import INDEX, ROWS, Distances, Metric
+from phonoscope.evaluation.ranking import INDEX, Distances, Metric
 from phonoscope.kernels import kernel
-from phonoscope.parallel import each, slices
+from phonoscope.parallel import each
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ def knn_outcomes(
     found = np.empty(len(X))
     each(
         lambda rows: neighbour_votes(distances.ranked(rows, metric), rows.start, label, group, k, found),
-        slices(len(X), ROWS),
+        distances.blocks(),
     )
     return np.where(answerable(label, group), found, np.nan)
 

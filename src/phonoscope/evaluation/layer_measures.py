@@ -10,9 +10,9 @@ from phonoscope.evaluation.abx import MODES, triples
 from phonoscope.evaluation.knn import neighbour_votes
 from phonoscope.evaluation.linear_probe import probe_outcomes
 from phonoscope.evaluation.outcomes import answerable, indices
-from phonoscope.evaluation.ranking import ROWS, Distances
+from phonoscope.evaluation.ranking import MEMORY, Distances
 from phonoscope.evaluation.silhouettes import silhouettes
-from phonoscope.parallel import each, slices
+from phonoscope.parallel import each
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,7 @@ def layer_outcomes(
     *,
     seed: int,
     products: NDArray[np.float64] | None = None,
+    memory: float = MEMORY,
 ) -> Outcomes:
     """Measure one layer by every measure of `LAYER_MEASURES`.
 
@@ -50,12 +51,14 @@ def layer_outcomes(
         Of the probe's folds.
     products
         What `phonoscope.reduction.distances.centred_products` gives for X, where it is known already.
+    memory
+        GB that products of all samples, and the parts of the probe that are fitted at a time, may take.
 
     Returns
     -------
     Outcomes by measure, each of shape (n,), NaN where a sample has none: all of ``abx_across`` if there is one speaker.
     """
-    return _outcomes(X, indices(phones)[None], speakers, utterances, seed, products)[0]
+    return _outcomes(X, indices(phones)[None], speakers, utterances, seed, products, memory)[0]
 
 
 def chance_outcomes(
@@ -66,13 +69,14 @@ def chance_outcomes(
     *,
     seed: int,
     products: NDArray[np.float64] | None = None,
+    memory: float = MEMORY,
 ) -> Outcomes:
     """Measure one layer as `layer_outcomes` does, with the phones shuffled among the samples of each speaker.
 
     The outcome stands at the sample that the phone has been taken from, so that a measure's value by chance is
     `phonoscope.evaluation.outcomes.measure_value` with the true phones.
     """
-    return layer_and_chance_outcomes(X, phones, speakers, utterances, seed=seed, products=products)[1]
+    return layer_and_chance_outcomes(X, phones, speakers, utterances, seed=seed, products=products, memory=memory)[1]
 
 
 def layer_and_chance_outcomes(
@@ -83,11 +87,12 @@ def layer_and_chance_outcomes(
     *,
     seed: int,
     products: NDArray[np.float64] | None = None,
+    memory: float = MEMORY,
 ) -> tuple[Outcomes, Outcomes]:
     """Return what `layer_outcomes` and `chance_outcomes` return, in little more time than one of them takes."""
     label = indices(phones)
     taken_from = _shuffled_within(indices(speakers), seed)
-    true, chance = _outcomes(X, np.stack([label, label[taken_from]]), speakers, utterances, seed, products)
+    true, chance = _outcomes(X, np.stack([label, label[taken_from]]), speakers, utterances, seed, products, memory)
     back = np.empty_like(taken_from)
     back[taken_from] = np.arange(len(taken_from))
     return true, {name: outcome[back] for name, outcome in chance.items()}
@@ -109,12 +114,13 @@ def _outcomes(
     utterances: Labels,
     seed: int,
     products: NDArray[np.float64] | None,
+    memory: float,
 ) -> list[Outcomes]:
     """Measure several labellings, shape (m, n), with one calculation of all that does not depend on the labels."""
     speaker = indices(speakers)
     group = speaker if speaker.max(initial=0) > 0 else indices(utterances)
-    found = _by_distance(Distances(X, products), labels, speaker, group)
-    found["linear_probe"] = probe_outcomes(X, labels, group, seed)
+    found = _by_distance(Distances(X, products, memory), labels, speaker, group)
+    found["linear_probe"] = probe_outcomes(X, labels, group, seed, memory)
     return [{name: found[name][m] for name in LAYER_MEASURES} for m in range(len(labels))]
 
 
@@ -131,7 +137,7 @@ def _by_distance(
             triples(ranked, rows.start, label, speaker, MODES.index("across"), found["abx_across"][m])
             silhouettes(euclidean, rows, label, found["silhouette"][m])
 
-    each(work, slices(len(distances), ROWS))
+    each(work, distances.blocks())
     for m, label in enumerate(labels):
         found["knn"][m, ~answerable(label, group)] = np.nan
     return found

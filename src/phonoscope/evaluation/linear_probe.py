@@ -9,7 +9,8 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 
 from phonoscope.evaluation.folds import assign_folds
 from phonoscope.evaluation.outcomes import indices
-from phonoscope.parallel import each
+from phonoscope.evaluation.ranking import MEMORY
+from phonoscope.parallel import each, slices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +23,9 @@ PENALTIES = (0.01, 0.1, 1.0, 10.0)
 N_FOLDS = 5
 _INNER_FOLDS = 4
 _CONSTANT = 1e-6  # a unit that varies by less of its mean varies by rounding
+_COLUMNS = 256  # units that are standardised at a time
+_HELD = 1 << 29  # bytes of training samples that are held; of more, blocks are read again whenever they are needed
+_BLOCK = 1 << 26
 
 
 def linear_probe_outcomes(
@@ -60,7 +64,11 @@ def linear_probe_outcomes(
 
 
 def probe_outcomes(
-    X: NDArray[np.floating], labels: NDArray[np.int64], groups: NDArray[np.int64], seed: int
+    X: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    seed: int,
+    memory: float = MEMORY,
 ) -> NDArray[np.float64]:
     """Do what `linear_probe_outcomes` does for several labellings at the price of one.
 
@@ -70,6 +78,8 @@ def probe_outcomes(
         Labellings × samples, numbers from 0, shape (m, n). Folds and penalties are chosen for the first.
     groups
         Number of each sample's group, shape (n,).
+    memory
+        GB that the folds may take which are fitted at a time, one at least.
 
     Returns
     -------
@@ -83,26 +93,61 @@ def probe_outcomes(
         train = np.flatnonzero(folds != fold)
         if len(train) == 0:
             return
-        fitted = _Ridge(_standardised(X, train), train)
+        fitted = _Ridge(_Standardised(X, train), train)
         inner = assign_folds(labels[0, train], groups[train], seed, _INNER_FOLDS)
         penalty = _best_penalty(fitted, labels[:1], train[inner != 0], train[inner == 0])
         found[:, test] = next(fitted.outcomes(labels, train, test, [penalty]))
 
-    each(work, range(int(folds.max(initial=0)) + 1))
+    each(work, range(int(folds.max(initial=0)) + 1), most=max(int(memory * 1e9 // _bytes_of_a_fold(*X.shape)), 1))
     return found
 
 
-def _standardised(X: NDArray[np.floating], train: NDArray[np.int64]) -> Floats:
-    """Standardise the units by the training samples; leave out those that are constant there."""
-    Z = X.astype(np.float32) if X.dtype != np.float64 else X.copy()
-    mean = Z[train].mean(axis=0, dtype=np.float64)
-    Z -= mean.astype(Z.dtype)
-    deviation = np.sqrt(np.einsum("ij,ij->j", Z[train], Z[train]).astype(np.float64) / len(train))
-    varies = deviation > _CONSTANT * np.abs(mean)
-    if not varies.all():
-        Z, deviation = Z[:, varies], deviation[varies]
-    Z /= (deviation * np.sqrt(max(len(deviation), 1))).astype(Z.dtype)
-    return np.asarray(Z)
+def _bytes_of_a_fold(n: int, d: int) -> int:
+    """Return about how much memory fitting one fold takes: standardised samples, part of them, matrices to solve."""
+    return 4 * (2 * min(n * d, _HELD // 4) + 3 * min(n, d) ** 2)
+
+
+class _Standardised:
+    """Units standardised by the training samples, without those that are constant there.
+
+    Where they are many, samples are standardised whenever they are asked for: the same numbers, read again.
+    """
+
+    def __init__(self, X: NDArray[np.floating], train: NDArray[np.int64]) -> None:
+        self._X = X
+        self.dtype = np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
+        n, d = X.shape
+        mean, deviation = np.empty((2, d))
+        for columns in slices(d, max(min(_COLUMNS, _BLOCK // (4 * max(n, 1))), 1)):
+            part = X[:, columns][train].astype(self.dtype)
+            mean[columns] = part.mean(axis=0, dtype=np.float64)
+            part -= mean[columns].astype(self.dtype)
+            deviation[columns] = np.sqrt(np.einsum("ij,ij->j", part, part).astype(np.float64) / len(train))
+        varies = deviation > _CONSTANT * np.abs(mean)
+        self._varies = None if varies.all() else varies
+        self._mean = mean[varies].astype(self.dtype)
+        self._scale = (deviation[varies] * np.sqrt(max(np.count_nonzero(varies), 1))).astype(self.dtype)
+        self.shape = n, len(self._mean)
+        self.held = X.size * self.dtype.itemsize <= _HELD
+        self._all = self._made(slice(None)) if self.held else None
+
+    def _made(self, rows: NDArray[np.int64] | slice) -> Floats:
+        some = self._X[rows] if self._varies is None else self._X[rows][:, self._varies]
+        found = some.astype(self.dtype)  # a copy: the activations stay
+        found -= self._mean
+        found /= self._scale
+        return np.asarray(found)
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> Floats:
+        """Return some samples, shape (len(rows), units that vary)."""
+        return self._made(rows) if self._all is None else np.asarray(self._all[rows])
+
+    def blocks(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Cut rows into parts that may be taken at a time: all at once where everything is held."""
+        if self.held:
+            return [rows]
+        size = max(_BLOCK // (self.dtype.itemsize * max(self.shape[1], 1)), 1)
+        return [rows[part] for part in slices(len(rows), size)]
 
 
 def _best_penalty(
@@ -118,14 +163,15 @@ def _best_penalty(
 class _Ridge:
     """Ridge regressions on parts of one training set: by units, or by samples where these are fewer."""
 
-    def __init__(self, Z: Floats, train: NDArray[np.int64]) -> None:
+    def __init__(self, Z: _Standardised, train: NDArray[np.int64]) -> None:
         self._Z = Z
         self._by_samples = Z.shape[1] > len(train)
         if self._by_samples:
-            self._place = np.full(len(Z), -1)
+            n = Z.shape[0]
+            self._place = np.full(n, -1)
             self._place[train] = np.arange(len(train))
-            rows, rest = Z[train], np.setdiff1d(np.arange(len(Z)), train)
-            self._products = np.empty((len(Z), len(train)), Z.dtype)
+            rows, rest = Z[train], np.setdiff1d(np.arange(n), train)
+            self._products = np.empty((n, len(train)), Z.dtype)
             self._products[train] = rows @ rows.T  # numpy knows that this is symmetric: half the work
             self._products[rest] = Z[rest] @ rows.T
 
@@ -157,11 +203,29 @@ class _Ridge:
             A, B = self._products[np.ix_(train, columns)], Y
             others = self._products[np.ix_(test, columns)]
         else:
-            Z = self._Z[train]
-            A, B = Z.T @ Z, Z.T @ Y
-            others = self._Z[test]
+            A, B = self._sums(Y, train)
+            for penalty in penalties:
+                weights = _solve(A, B, penalty)
+                yield np.concatenate([self._Z[rows] @ weights for rows in self._Z.blocks(test)])
+            return
         for penalty in penalties:
             yield np.asarray(others @ _solve(A, B, penalty))
+
+    def _sums(self, Y: Floats, train: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Return ``ZᵀZ`` and ``ZᵀY`` of the training samples, added up block by block."""
+        A: Floats | None = None
+        B: Floats | None = None
+        first = 0
+        for rows in self._Z.blocks(train):
+            Z = self._Z[rows]
+            of_block = Z.T @ Z
+            to_answers = Z.T @ Y[first : first + len(rows)]
+            A = of_block if A is None else np.add(A, of_block, out=A)
+            B = to_answers if B is None else np.add(B, to_answers, out=B)
+            first += len(rows)
+        assert A is not None  # noqa: S101 - there are training samples
+        assert B is not None  # noqa: S101
+        return A, B
 
 
 def _solve(A: Floats, B: Floats, penalty: float) -> Floats:

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from phonoscope.reduction.distances import centred_products
+from phonoscope.parallel import slices
+from phonoscope.reduction.distances import Centred, centred_products
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Metric = Literal["cosine", "euclidean"]
-ROWS = 256
+MEMORY = 4.0
+_KEYS = 2**22  # distances that are ranked at a time
 INDEX = np.uint64(0xFFFF_FFFF)  # the part of a key that is the sample
 DISTANCE = np.uint64(32)  # how far up the rest is
 _ROUNDING = 1e-13
@@ -27,24 +29,46 @@ class Distances:
         Samples × units, shape (n, d).
     products
         What `phonoscope.reduction.distances.centred_products` gives for X, where it is known already.
+    memory
+        GB that the products of all samples may take, 8 n² bytes: of more samples they are computed for some rows
+        whenever these are asked for, which is more work for the same numbers but for rounding.
     """
 
-    def __init__(self, X: NDArray[np.floating], products: NDArray[np.float64] | None = None) -> None:
-        self._products = centred_products(X) if products is None else products
-        self._squares = np.ascontiguousarray(np.diag(self._products))
+    def __init__(
+        self, X: NDArray[np.floating], products: NDArray[np.float64] | None = None, memory: float = MEMORY
+    ) -> None:
+        self._n = len(X)
+        self._centred: Centred | None = None
+        if products is None and 8 * self._n**2 > memory * 1e9:
+            self._centred = Centred(X)
+            self._squares = self._centred.squares()
+        else:
+            self._products = centred_products(X) if products is None else products
+            self._squares = np.ascontiguousarray(np.diag(self._products))
         mean = X.mean(axis=0, dtype=np.float64)
         # (x + m)(y + m) = x y + (x m + m m / 2) + (y m + m m / 2) for the centred x, y
-        self._offsets = X @ mean - mean @ mean / 2
-        self._lengths = np.sqrt(np.einsum("ij,ij->i", X, X, dtype=np.float64))
+        parts = [(X[rows] @ mean, np.einsum("ij,ij->i", X[rows], X[rows], dtype=np.float64)) for rows in self.blocks()]
+        self._offsets = np.concatenate([dots for dots, _ in parts]) - mean @ mean / 2
+        self._lengths = np.sqrt(np.concatenate([squares for _, squares in parts]))
 
     def __len__(self) -> int:
         """Return the number of samples."""
-        return len(self._products)
+        return self._n
+
+    def blocks(self) -> list[slice]:
+        """Return the rows that are to be asked for at a time: the more samples, the fewer."""
+        size = 256
+        while size > 1 and size * self._n > _KEYS:
+            size //= 2
+        return slices(self._n, size)
+
+    def _rows(self, rows: slice) -> NDArray[np.float64]:
+        return self._products[rows] if self._centred is None else self._centred.rows(rows)
 
     def euclidean(self, rows: slice) -> NDArray[np.float64]:
         """Return the Euclidean distances of the rows' samples to all, shape (rows, n)."""
         both = self._squares[rows, None] + self._squares
-        squared = both - 2.0 * self._products[rows]
+        squared = both - 2.0 * self._rows(rows)
         squared[squared < _ROUNDING * both] = 0.0
         return np.asarray(np.sqrt(squared))
 
@@ -54,7 +78,7 @@ class Distances:
         A sample of zeros only has no direction: it is at 0 from its like, at 1 from all others.
         """
         lengths = self._lengths[rows, None] * self._lengths
-        dots = self._products[rows] + self._offsets[rows, None] + self._offsets
+        dots = self._rows(rows) + self._offsets[rows, None] + self._offsets
         found = np.ones_like(dots)
         np.divide(lengths - dots, lengths, out=found, where=lengths > 0)
         found[(self._lengths[rows, None] == 0) & (self._lengths == 0)] = 0.0

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Columns whose means are computed at a time: of 200 draws and 33 phones 14 MB.
-_COLUMNS = 256
+# Columns whose means are computed at a time: of 200 draws and 33 phones 14 MB; and bytes that they may take.
+_COLUMNS, _BLOCK = 256, 1 << 26
 
 
 def rows_by_phone(index: NDArray[np.int64], n_phones: int) -> list[NDArray[np.int64]]:
@@ -46,6 +46,11 @@ def draw_counts(sizes: Sequence[int], draws: int, seed: int) -> list[NDArray[np.
     ]
 
 
+def columns_at_a_time(n: int) -> int:
+    """Return how many columns of n samples are read at a time: fewer of so many samples that they take 64 MB."""
+    return max(min(_COLUMNS, _BLOCK // (8 * n)), 1)
+
+
 def mean_products(
     X: NDArray[np.floating], rows: Sequence[NDArray[np.int64]], counts: Sequence[NDArray[np.uint16]]
 ) -> NDArray[np.float64]:
@@ -68,7 +73,7 @@ def mean_products(
     """
     draws = len(counts[0])
     products = np.zeros((1 + draws, len(rows), len(rows)))
-    for columns in slices(X.shape[1], _COLUMNS):
+    for columns in slices(X.shape[1], columns_at_a_time(len(X))):
         block = X[:, columns].astype(np.float64)
         block -= block.mean(axis=0)
         means = np.empty((1 + draws, len(rows), block.shape[1]))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phonoscope.evaluation.outcomes import indices
-from phonoscope.evaluation.ranking import ROWS, Distances
-from phonoscope.parallel import each, slices
+from phonoscope.evaluation.ranking import Distances
+from phonoscope.parallel import each
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ def silhouette_outcomes(X: NDArray[np.floating], phones: Sequence[str] | NDArray
     """
     distances, label = Distances(X), indices(phones)
     found = np.empty(len(X))
-    each(lambda rows: silhouettes(distances.euclidean(rows), rows, label, found), slices(len(X), ROWS))
+    each(lambda rows: silhouettes(distances.euclidean(rows), rows, label, found), distances.blocks())
     return found
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.special import stdtrit
 
+from phonoscope.evaluation.resampling import columns_at_a_time
 from phonoscope.parallel import slices
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 SOURCES: Final = ("phone", "speaker", "interaction", "residual")
-_COLUMNS = 256
 _GROUPS = 50  # of speakers that the jackknife leaves out, at the most
 _FEWEST = 2
 
@@ -57,7 +57,12 @@ class _Cells:
     with_all: Floats
 
 
-def speaker_variance(X: NDArray[np.floating], phones: NDArray[np.int64], speakers: NDArray[np.int64]) -> VarianceShares:
+def speaker_variance(
+    X: NDArray[np.floating],
+    phones: NDArray[np.int64],
+    speakers: NDArray[np.int64],
+    rows: NDArray[np.int64] | None = None,
+) -> VarianceShares:
     """Part the variance, summed over the units, into phone, speaker, their interaction, and what is left.
 
     Samples are taken as ``x = μ + phone + speaker + interaction + residual``, effects independent of each other. Half
@@ -79,6 +84,8 @@ def speaker_variance(X: NDArray[np.floating], phones: NDArray[np.int64], speaker
         Samples × units, shape (n, d), read a block of columns at a time; may be mapped from a file.
     phones, speakers
         Phone and speaker of each sample, 0 … P - 1 and 0 … S - 1, shape (n,).
+    rows
+        Those of X that these samples are; all if None.
 
     Returns
     -------
@@ -88,7 +95,7 @@ def speaker_variance(X: NDArray[np.floating], phones: NDArray[np.int64], speaker
     nothing = np.full(4, np.nan)
     if min(n_phones, n_speakers) < _FEWEST:
         return VarianceShares(nothing, nothing, nothing, float("nan"))
-    cells = _cells(X, phones * n_speakers + speakers, (n_phones, n_speakers))
+    cells = _cells(X, rows, phones * n_speakers + speakers, (n_phones, n_speakers))
     groups = np.arange(n_speakers) % min(n_speakers, _GROUPS)
     kept = np.concatenate([np.ones((1, n_speakers)), groups[None, :] != np.unique(groups)[:, None]])
     components = _components(cells, kept)
@@ -105,7 +112,9 @@ def speaker_variance(X: NDArray[np.floating], phones: NDArray[np.int64], speaker
     return VarianceShares(shares[0], shares[0] - reach, shares[0] + reach, float(totals[0]))
 
 
-def _cells(X: NDArray[np.floating], cell: NDArray[np.int64], shape: tuple[int, int]) -> _Cells:
+def _cells(
+    X: NDArray[np.floating], rows: NDArray[np.int64] | None, cell: NDArray[np.int64], shape: tuple[int, int]
+) -> _Cells:
     n_phones, n_speakers = shape
     number = np.bincount(cell, minlength=n_phones * n_speakers)
     order = np.argsort(cell, kind="stable")
@@ -115,8 +124,8 @@ def _cells(X: NDArray[np.floating], cell: NDArray[np.int64], shape: tuple[int, i
     of_mean = np.zeros(len(number))
     same_phone = np.zeros((n_phones, n_speakers, n_speakers))
     with_all = np.zeros((n_phones, n_speakers, n_speakers))
-    for columns in slices(X.shape[1], _COLUMNS):
-        block = X[:, columns].astype(np.float64)
+    for columns in slices(X.shape[1], columns_at_a_time(len(cell))):
+        block = (X[:, columns] if rows is None else X[:, columns][rows]).astype(np.float64)
         block -= block.mean(axis=0)
         block = block[order]
         means = np.zeros((len(number), block.shape[1]))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _ROUNDING = 1e-13
 # Rows of a block: small enough that a few samples make work for all cores, large enough for a quick product.
 _ROWS = 512
+# Bytes that all samples may take, centred, in float64; of more, each block is centred when it is multiplied.
+_CENTRED = 300_000_000
 
 
 def centred_products(X: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -30,20 +32,69 @@ def centred_products(X: NDArray[np.floating]) -> NDArray[np.float64]:
     X
         Samples × features, shape (n, d), float32 or float64; may be mapped from a file.
     """
-    centred = X.astype(np.float64)
-    centred -= centred.mean(axis=0)
+    centred = Centred(X)
     products = np.empty((len(X), len(X)))
 
     def multiply(pair: tuple[slice, slice]) -> None:
         rows, columns = pair
-        block = centred[rows] @ centred[columns].T
-        if rows == columns:  # symmetric to the last digit, as the other blocks are
-            block = np.tril(block) + np.tril(block, -1).T
+        block = centred.products(rows, columns)
         products[rows, columns] = block
         products[columns, rows] = block.T
 
     each(multiply, combinations_with_replacement(slices(len(X), _ROWS), 2))
     return products
+
+
+class Centred:
+    """Samples less their mean, in float64: all of them where they are few, else a block whenever it is asked for.
+
+    Parameters
+    ----------
+    X
+        Samples × features, shape (n, d), float32 or float64; may be mapped from a file.
+    """
+
+    def __init__(self, X: NDArray[np.floating]) -> None:
+        self._X = X
+        self._mean: NDArray[np.float64] | None = None
+        if 8 * X.size <= _CENTRED:
+            self._X = X.astype(np.float64)
+            self._X -= self._X.mean(axis=0)
+        else:
+            self._mean = _running_sum(X) / len(X)
+
+    def __getitem__(self, rows: slice) -> NDArray[np.float64]:
+        """Return some centred samples."""
+        return np.asarray(self._X[rows] if self._mean is None else self._X[rows] - self._mean, np.float64)
+
+    def products(self, rows: slice, columns: slice) -> NDArray[np.float64]:
+        """Return the products of two blocks of samples, the same or the first above the second."""
+        if rows != columns:
+            return np.asarray(self[rows] @ self[columns].T)
+        block = self[rows]
+        block = block @ block.T
+        return np.asarray(np.tril(block) + np.tril(block, -1).T)  # symmetric to the last digit, as others are
+
+    def rows(self, rows: slice) -> NDArray[np.float64]:
+        """Return the products of some samples with all, shape (rows, n), as `centred_products` has but for rounding."""
+        own = self[rows]
+        found = np.empty((len(own), len(self._X)))
+        for others in slices(len(self._X), _ROWS):
+            np.matmul(own, self[others].T, out=found[:, others])
+        return found
+
+    def squares(self) -> NDArray[np.float64]:
+        """Return the squared length of each sample, shape (n,)."""
+        blocks = (self[rows] for rows in slices(len(self._X), _ROWS))
+        return np.concatenate([np.einsum("ij,ij->i", block, block) for block in blocks])
+
+
+def _running_sum(X: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Sum the samples one after the other, as NumPy does along the first axis of an array in float64."""
+    total = np.zeros((1, X.shape[1]))
+    for rows in slices(len(X), _ROWS):
+        total = np.concatenate([total, X[rows]]).sum(axis=0, keepdims=True)
+    return np.asarray(total[0])
 
 
 @kernel(parallel=True)
