@@ -126,7 +126,7 @@ class _Standardised:
         varies = deviation > _CONSTANT * np.abs(mean)
         self._varies = None if varies.all() else varies
         self._mean = mean[varies].astype(self.dtype)
-        self._scale = (deviation[varies] * np.sqrt(max(np.count_nonzero(varies), 1))).astype(self.dtype)
+        self._scale = (deviation[varies] * np.sqrt(float(max(int(np.count_nonzero(varies)), 1)))).astype(self.dtype)
         self.shape = n, len(self._mean)
         self.held = X.size * self.dtype.itemsize <= _HELD
         self._all = self._made(slice(None)) if self.held else None
