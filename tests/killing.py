@@ -46,7 +46,7 @@ SMALL: dict[str, Any] = {
     "structure.smallest": 2,
     "structure.draws": 1,
 }
-_AT_PLACES, _MOST = 8, 12
+_AT_PLACES, _MOST = 7, 9
 
 
 def main() -> None:

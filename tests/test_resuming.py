@@ -379,12 +379,12 @@ def test_a_redrawn_run_that_goes_on_makes_its_own_classes(runs: Path, copy: Run,
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MB."""
+    """A file system of 3 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = False
     with suppress(OSError):
-        command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+        command = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]
         mounted = subprocess.run(command, check=False, capture_output=True).returncode == 0  # noqa: S603
     if not mounted:
         pytest.skip("no file system can be mounted here: that takes the rights of root")
@@ -399,11 +399,10 @@ def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(
 ) -> None:
     out = small_disk / "run"
     filler = small_disk / "filler"
-    whole = sum(path.stat().st_size for path in (runs / "whole").rglob("*") if path.is_file())
     shutil.copytree(runs / "whole", out, ignore=shutil.ignore_patterns("report.html", "figures", "cells"))
     remove_stages(out, with_what_follows(["tsne", "classes"]), Manifest(out))
     named = set()
-    for room in range(4_000, whole, 12_000):
+    for room in (4_000 << i for i in range(10)):
         free = shutil.disk_usage(small_disk).free
         size = (filler.stat().st_size if filler.exists() else 0) + free - room
         filler.write_bytes(bytes(max(size, 0)))
@@ -426,11 +425,11 @@ def test_a_full_disk_is_named_and_the_run_goes_on_when_there_is_room(
 
 def test_room_for_arrays_is_reserved_before_they_are_mapped(small_disk: Path) -> None:
     with (
-        pytest.raises(DiskFullError, match=r"no room for the activations \(No space left.*; 4.0 MB are needed; 1.0 MB"),
+        pytest.raises(DiskFullError, match=r"no room for the activations \(No space left.*; 8.0 MB are needed; 3.1 MB"),
         full_disk_named(small_disk, "the activations"),
         written_whole([small_disk / "a.npy", small_disk / "b.npy"]) as paths,
     ):
-        open_arrays(paths, [(1000, 500), (1000, 500)])
+        open_arrays(paths, [(1000, 1000), (1000, 1000)])
     assert list(small_disk.iterdir()) == []
     (array,) = open_arrays([small_disk / "a.npy"], [(10, 5)])
     array[:] = 1
@@ -438,13 +437,13 @@ def test_room_for_arrays_is_reserved_before_they_are_mapped(small_disk: Path) ->
 
 
 def test_a_full_disk_is_known_by_what_each_library_says_of_it(small_disk: Path) -> None:
-    frame = pl.DataFrame({"a": np.random.default_rng(0).random(300_000)})
+    frame = pl.DataFrame({"a": np.random.default_rng(0).random(900_000)})
     writers: dict[str, Callable[[Path], object]] = {
         "a.csv": frame.write_csv,
         "a.parquet": frame.write_parquet,
         "a.npy": lambda path: np.save(path, frame["a"].to_numpy()),
         "a.npz": lambda path: np.savez(path, a=frame["a"].to_numpy()),
-        "a.txt": lambda path: path.write_bytes(bytes(2_400_000)),
+        "a.txt": lambda path: path.write_bytes(bytes(4_000_000)),
     }
     for name, write in writers.items():
         with pytest.raises((OSError, pl.exceptions.PolarsError)) as caught:
