@@ -9,7 +9,7 @@ import shutil
 from collections import Counter
 from html.parser import HTMLParser
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -115,7 +115,7 @@ def test_a_check(corpora: tuple[Path, Path], tmp_path: Path, capsys: pytest.Capt
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
     folder = tmp_path_factory.mktemp("runs")
     signs = ["p", "b", "t", "d", "i", "a"]
-    common = {"samples": 6, "layers": {"raw": (3, 5, 8), "conv1": (4, 3, 8)}, "settings": SMALL}
+    common: dict[str, Any] = {"samples": 6, "layers": {"raw": (3, 5, 8), "conv1": (4, 3, 8)}, "settings": SMALL}
     nasty = Plan(
         phones=dict(zip(NASTY, signs, strict=True)), corpus=f"/some/{NASTY[2]}", speakers=tuple(FOLDERS),
         utterance="<script>alert(1)<b>\x1b[31m/{speaker}/{i}", warnings=[SCRIPT], **common,
@@ -160,7 +160,7 @@ def test_tables_of_a_run(runs: tuple[Run, Run]) -> None:
 
 def test_a_comparison(runs: tuple[Run, Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     copies = [tmp_path / name for name in ("<img src=x onerror=a>\x1b[31m", "other")]
-    pages = []
+    pages: list[str] = []
     for copy, run in zip(copies, runs, strict=True):
         shutil.copytree(run.path, copy)
     for pair in ([copies[0], runs[0].path], [copies[1], runs[1].path]):

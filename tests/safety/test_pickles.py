@@ -108,7 +108,12 @@ def test_stored_activations(
 @pytest.fixture(scope="module")
 def wav2vec(tmp_path_factory: pytest.TempPathFactory) -> Path:
     library: Any = transformers
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    sizes: dict[str, Any] = {
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+    }
     sizes |= {"conv_dim": (8,), "conv_kernel": (400,), "conv_stride": (320,), "num_feat_extract_layers": 1}
     sizes |= {"num_conv_pos_embeddings": 4, "num_conv_pos_embedding_groups": 2}
     folder = tmp_path_factory.mktemp("hf") / "model"
@@ -117,6 +122,7 @@ def wav2vec(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @pytest.mark.parametrize("file", ["pytorch_model.bin", "model.safetensors"])
 @pytest.mark.parametrize("write", [raw, of_torch, of_torch_once])
 def test_weights_of_hugging_face(

@@ -47,7 +47,8 @@ def test_escapes_are_json(text: str) -> None:
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_console_shows_codes(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
-    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", written)
     monkeypatch.setenv("COLUMNS", "300")
     monkeypatch.setenv("TERM", "xterm-256color")
     if terminal:
@@ -60,7 +61,7 @@ def test_a_console_shows_codes(terminal: bool, monkeypatch: pytest.MonkeyPatch) 
     table.add_row(escape(NASTY))
     console.print(table)
     console.print(Text(NASTY))
-    printed = sys.stdout.getvalue()  # type: ignore[attr-defined] # it is ours
+    printed = written.getvalue()
     assert printed.count(SHOWN) == 6
     assert printed.count("[link=http://x.example]y[/link]") == 6
     own = printed.replace("\x1b[1m", "").replace("\x1b[0m", "").replace("\x1b[3m", "").replace("\x1b[1;3m", "")
