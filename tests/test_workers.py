@@ -20,10 +20,10 @@ import pytest
 import torch
 from distributed import Client, LocalCluster
 
-from made_run import SMALL, Plan, make_run
+from made_run import SMALL, Plan, forget, make_run
 from phonoscope import connecting
-from phonoscope.analysis import analyse, forget
-from phonoscope.appraisal import appraise, forget_appraisal
+from phonoscope.analysis import analyse
+from phonoscope.appraisal import appraise
 from phonoscope.cli import main
 from phonoscope.cluster_file import read_cluster
 from phonoscope.connecting import open_workers
@@ -364,9 +364,7 @@ def client(cluster: LocalCluster) -> Iterator[Client]:
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run that has its panel and activations, and nothing that is made of them."""
     run = make_run(tmp_path_factory.mktemp("bare"), PLAN)
-    shutil.rmtree(run.path / "embeddings")
-    forget(run)
-    forget_appraisal(run)
+    forget(run, "pca", "tsne", "grid", "sweep", "measures")
     return run
 
 

@@ -97,10 +97,8 @@ def _answers(
     with torch.inference_mode():
         found = model.layers(torch.from_numpy(windows))
     cuts = np.cumsum(lengths) - lengths
-    return {
-        name: np.add.reduceat(found[name].reshape(len(windows), -1).numpy(), cuts, axis=0) / lengths[:, None]
-        for name in layers
-    }
+    sums = {name: np.add.reduceat(found[name].reshape(len(windows), -1).numpy(), cuts, axis=0) for name in layers}
+    return {name: np.asarray(of_layer / lengths[:, None], np.float32) for name, of_layer in sums.items()}
 
 
 def _batch_name(batch: tuple[NDArray[np.float32], NDArray[np.int64]]) -> str:
