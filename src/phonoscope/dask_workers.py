@@ -97,6 +97,7 @@ class DaskWorkers:
                 found = flight.next()
                 if found is not None:
                     yield found
+            self.there(anew=True)  # whoever was lost since the last look is told of too
             if flight.failed is not None:
                 raise flight.failed[1]
         finally:
@@ -117,8 +118,10 @@ class DaskWorkers:
             self._progress.say("a worker does not see the run's folder: what it needs of it is sent")
         self._unseen = True
 
-    def there(self) -> dict[str, int]:
+    def there(self, *, anew: bool = False) -> dict[str, int]:
         """Return the workers that there are, with the threads of each; tell of those that were lost.
+
+        They are looked for now and then; `anew`: now.
 
         Raises
         ------
@@ -126,7 +129,7 @@ class DaskWorkers:
             The scheduler is gone.
         """
         now = time.monotonic()
-        if self._threads and now - self._looked < _LOOK:
+        if self._threads and not anew and now - self._looked < _LOOK:
             return self._threads
         self._looked = now
         if self._client.status != "running":

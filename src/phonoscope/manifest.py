@@ -150,7 +150,7 @@ def _unsound(path: Path) -> str | None:
         if path.suffix == ".npy":
             np.load(path, mmap_mode="r", allow_pickle=False)
         elif path.suffix == ".parquet":
-            pl.read_parquet_schema(path)
+            pl.scan_parquet(path, glob=False).collect_schema()
         elif path.suffix == ".json":
             json.loads(path.read_text(encoding="utf-8"))
         elif path.suffix == ".safetensors":

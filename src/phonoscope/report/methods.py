@@ -121,6 +121,7 @@ def _reading(settings: Settings) -> str:
     said = [
         f"Alignments were read as {c.format}." if c.format != "auto" else "",
         f"Audio was taken from {c.audio!r}." if c.audio else "",
+        "Alignments were allowed to name audio outside of the corpus's folder." if c.outside else "",
         f"Phones were read from the tier {c.tier!r}." if c.tier else "",
         f"The phone set was {c.phones!r}." if c.phones != "auto" else "",
         f"Labels were folded by the table {c.folding!r}." if c.folding else "",
