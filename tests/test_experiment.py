@@ -19,7 +19,8 @@ from phonoscope.corpus.synth import write_synthetic
 from phonoscope.corpus.types import Corpus
 from phonoscope.errors import PanelError, PhonoscopeError, RunDirectoryError, SettingError
 from phonoscope.evaluation.separability import separability
-from phonoscope.experiment import _ipa, run
+from phonoscope.experiment import run
+from phonoscope.panel_files import _ipa
 from phonoscope.progress import Quiet
 from phonoscope.redrawing import redraw
 from phonoscope.results import Run
