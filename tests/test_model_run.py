@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tomllib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ import polars as pl
 import pytest
 from safetensors.torch import save_file
 
+from phonoscope import model_run
 from phonoscope.cli import main
 from phonoscope.cutting import cut_samples
 from phonoscope.errors import ModelError, PhonoscopeError
@@ -24,9 +26,10 @@ from phonoscope.redrawing import redraw
 from phonoscope.results import Run
 from phonoscope.rundir import read_config, record
 from phonoscope.settings import Settings
+from phonoscope.workers import Processes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from conftest import WriteAudio, WriteGrid
@@ -106,6 +109,40 @@ def probed(corpus: Path, place: Path) -> Run:
     out = place / "run"
     assert main([*arguments("planted_networks:net", corpus, out), "--probe.layers", "conv,state", "--quiet"]) == 0
     return Run(out)
+
+
+class Heard(Quiet):
+    """Ends a run once the activations are there."""
+
+    def say(self, text: str) -> None:
+        if text == "clustering":
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def bar(self, text: str, total: int) -> Iterator[Callable[[int], None]]:  # noqa: ARG002
+        self.say(text)
+        yield lambda _steps: None
+
+
+def test_processes_compute_the_same_activations(
+    probed: Run, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[int, int]] = []
+
+    class Counted(Processes):
+        def __init__(self, processes: int, threads: int) -> None:
+            given.append((processes, threads))
+            super().__init__(processes, threads)
+
+    monkeypatch.setattr(model_run, "Processes", Counted)
+    monkeypatch.setattr(model_run, "_WORTH_PROCESSES", 0.0)
+    settings = Settings().changed({**SMALL, "probe.layers": "conv,state"})
+    with pytest.raises(KeyboardInterrupt):
+        probe("planted_networks:net", corpus, out=tmp_path / "run", settings=settings, jobs=2, progress=Heard())
+    assert given == [(2, 1)]
+    for layer in ("conv", "state"):
+        file = f"activations/{layer}.npy"
+        assert (tmp_path / "run" / file).read_bytes() == (probed.path / file).read_bytes()
 
 
 def test_a_probed_run_has_every_file_but_those_of_a_training(probed: Run, corpus: Path) -> None:

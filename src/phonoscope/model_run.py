@@ -13,6 +13,7 @@ from phonoscope.experiment import Stages, corpus_name
 from phonoscope.jobs import limited_threads, resolve_jobs
 from phonoscope.locking import sole_use
 from phonoscope.models.collecting import collect
+from phonoscope.models.computing import ComputedSource
 from phonoscope.models.own_models import OwnModel, load_own
 from phonoscope.models.resolving import own_folder, resolve
 from phonoscope.probing.activations import write_activations
@@ -22,6 +23,7 @@ from phonoscope.recogniser.inference import predict
 from phonoscope.results import Run
 from phonoscope.rundir import claim, prepare
 from phonoscope.settings import Settings
+from phonoscope.workers import Processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from phonoscope.models.adapter import Adapter
     from phonoscope.models.source import Source
     from phonoscope.models.times import Layer
+    from phonoscope.probing.panel import Panel
+    from phonoscope.workers import Workers
 
 
 def probe(
@@ -101,6 +105,9 @@ def probe(
     return result
 
 
+# Seconds of speech that are worth the start of processes, and bytes that torch takes in one beside the network, which
+# is there twice while a task is unpacked.
+_WORTH_PROCESSES, _OF_A_PROCESS = 300.0, 500_000_000
 _OF_THE_NETWORK = ("signal.", "recogniser.")
 _OF_ITS_CORPUS = ("corpus.", "synth.", "seed")
 
@@ -153,9 +160,22 @@ class _SourceStages(Stages):
             self.progress.warn(note)
         panel = draw_panel(self.frames(corpus), corpus, probing, self.settings.seed, split=None)
         folder = self.out / "activations"
-        where = partial(collect, progress=self.progress, workers=self.workers)
+        where = partial(collect, progress=self.progress, workers=self.workers or self._processes(corpus, panel))
         write = partial(where, self.source, layers, corpus, panel.samples, folder, mean=probing.frame == "mean")
         self.keep_panel(corpus, panel, write)
+
+    def _processes(self, corpus: Corpus, panel: Panel) -> Workers | None:
+        """Return processes of this machine that compute the network, a thread each, if there is enough to do for them.
+
+        With more threads torch adds in another order, and activations would depend on `jobs`.
+        """
+        if not isinstance(self.source, ComputedSource):
+            return None
+        spoken = set(panel.samples["utterance"])
+        if sum(u.duration for u in corpus.utterances if u.id in spoken) < _WORTH_PROCESSES:
+            return None
+        fit = int(self.settings.clustering.memory * 1e9 / (2 * self.source.size + _OF_A_PROCESS))
+        return Processes(min(self.jobs, fit), 1) if min(self.jobs, fit) > 1 else None
 
 
 def sizes_table(layers: Iterable[Layer], most: int) -> list[str]:

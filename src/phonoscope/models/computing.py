@@ -71,6 +71,11 @@ class ComputedSource:
             "adapter": _described(adapter),
         }
 
+    @property
+    def size(self) -> int:
+        """Bytes of the network's weights."""
+        return sum(tensor.nbytes for tensor in self._module.state_dict().values())
+
     def layers(self, utterances: Sequence[Utterance]) -> Mapping[str, Layer]:
         """Try the network on noise of two lengths, and return the layers asked for; see `Source`.
 
