@@ -88,7 +88,8 @@ def cut_samples(
     run = Path(run)
     settings, about = read_config(run)
     if not (run / "panel.parquet").exists():
-        msg = f"{run}: this run has no panel yet (panel.parquet is missing); the command that began it goes on"
+        way_out = "give the command that began it again, and it goes on"
+        msg = f"{run}: this run has no panel yet (panel.parquet is missing); {way_out}"
         raise RunDirectoryError(msg)
     panel = pl.read_parquet(run / "panel.parquet", glob=False)
     rows = {row["sample"]: row for row in panel.iter_rows(named=True)}

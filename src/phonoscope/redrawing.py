@@ -48,7 +48,8 @@ def redraw(
         if not (result.path / name).exists()
     ]
     if needed:
-        msg = f"{result.path}: this run is not finished ({needed[0]} is missing); the command that began it goes on"
+        way_out = "give the command that began it again, and it goes on"
+        msg = f"{result.path}: this run is not finished ({needed[0]} is missing); {way_out}"
         raise RunDirectoryError(msg)
     selection = result.selection
     if k is not None:
