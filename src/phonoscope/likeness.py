@@ -11,20 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from phonoscope import __version__
+from phonoscope.rundir import LIBRARIES
 
-_LIBRARIES = (
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "numba",
-    "openTSNE",
-    "pynndescent",
-    "torch",
-    "kaldi-native-fbank",
-    "soundfile",
-    "soxr",
-    "transformers",
-)
+_LIBRARIES = tuple(name for name in LIBRARIES if name != "praat-parselmouth")  # formants are not measured by workers
 
 
 @lru_cache(maxsize=1)

@@ -34,7 +34,7 @@ _CONFIG = "config.toml"
 _OWN = (_CONFIG, FILES, *(pattern for stage in STAGES.values() for pattern in (*stage.files, *stage.scratch)))
 # of a process that was killed while it wrote: see `phonoscope.files.written_whole`
 _LEFT_OVER = re.compile(r"\.(?P<stem>.+)\.\d+(?P<suffix>\.\w+)")
-_LIBRARIES = (
+LIBRARIES = (
     "numpy",
     "scipy",
     "scikit-learn",
@@ -253,7 +253,7 @@ def _circumstances(corpus: str) -> dict[str, Any]:
         "corpus": corpus,
         "phonoscope": __version__,
         "python": platform.python_version(),
-        "libraries": {name: version(name) for name in _LIBRARIES if _installed(name)},
+        "libraries": {name: version(name) for name in LIBRARIES if _installed(name)},
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",
             "processor": _processor(),
