@@ -126,7 +126,8 @@ def claim(
         return Claim(continued=False)
     different = _difference(told, corpus, about or {})
     before = dict(there.flat())
-    changed = tuple(name for name, value in settings.flat() if value != before[name])
+    now = dict(settings.flat())
+    changed = tuple(name for name, value in now.items() if value != before[name])
     if different is None and not changed:
         return Claim(continued=True)
     first = first_stages(changed)
@@ -134,7 +135,7 @@ def claim(
     if overwrite:
         stale = () if everything else (*with_what_follows(first),)
         return Claim(not everything, changed, stale)
-    what = different or f"setting {changed[0]} ({before[changed[0]]})"
+    what = different or f"setting {changed[0]} ({before[changed[0]]}) than asked for ({now[changed[0]]})"
     more = "" if different or len(changed) == 1 else f", and {len(changed) - 1} more"
     again = "everything again" if everything else f"{listed(first)} and what follows again, and keeps the rest"
     msg = (
