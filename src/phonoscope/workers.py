@@ -119,13 +119,29 @@ class Processes:
         work = Parallel(self._processes, return_as="generator_unordered", batch_size=1, pre_dispatch=self._processes)
         threads = self._threads if whole else 1
         yield from work(
-            delayed(_numbered)(i, function, (item, *([lent(item).root] if lent else []), *shared), threads)
+            delayed(_numbered)(_Modules(), i, function, (item, *([lent(item).root] if lent else []), *shared), threads)
             for i, item in enumerate(items)
         )
 
 
+class _Modules:
+    """Where modules are looked for, as an argument before those that need them.
+
+    joblib keeps its processes, which know the places of the moment when they were started: unpickling this lets them
+    know those that came later, such as the folder of a user's model.
+    """
+
+    def __reduce__(self) -> tuple[Callable[[list[str]], _Modules], tuple[list[str]]]:
+        return _look_in, (sys.path,)
+
+
+def _look_in(places: list[str]) -> _Modules:
+    sys.path[:] = places
+    return _Modules()
+
+
 def _numbered(
-    number: int, function: Callable[..., Result], arguments: tuple[Any, ...], threads: int
+    _modules: _Modules, number: int, function: Callable[..., Result], arguments: tuple[Any, ...], threads: int
 ) -> tuple[int, Result]:
     with own_threads(threads):
         return number, function(*arguments)
