@@ -1,8 +1,9 @@
 # ruff: noqa: INP001 - a script, not a package
 """Measure how quickly the recogniser is trained, beside the loop that a user of PyTorch would write down first.
 
-``python benchmarks/training.py`` speaks a part of the built-in corpus, trains the paper's network in three ways at the
-same time, a step of each in turn, and writes benchmarks/training.json and docs/training.md. No run is needed.
+``python benchmarks/training.py`` speaks a part of the built-in corpus, trains the paper's network in three ways, each
+in a process of its own, a step of each in turn, and writes benchmarks/training.json and docs/training.md. No run is
+needed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import argparse
 import json
 import sys
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -30,12 +33,14 @@ from phonoscope.jobs import limited_threads
 from phonoscope.progress import Quiet
 from phonoscope.recogniser.devices import resolve_precision
 from phonoscope.recogniser.fitting import Fitting, Material
+from phonoscope.recogniser.freed_memory import freed_memory_kept
 from phonoscope.recogniser.ranks import Ranks
 from phonoscope.settings import Settings
 from phonoscope.signal.frames import read_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from multiprocessing.connection import Connection
 
     from torch import nn
 
@@ -76,63 +81,105 @@ def quickest(seconds: Sequence[float]) -> float:
     return float(np.mean(sorted(seconds)[: max(1, round(_BEST * len(seconds)))]))
 
 
-def measure(folder: Path, threads: int, epochs: int, settings: Settings) -> dict[str, Any]:
-    """Train in all ways, a step of each in turn; return their samples a second, accuracies and shares of the peak."""
+class Side:
+    """A way of training in a process of its own, so that no other way changes its memory or its threads."""
+
+    def __init__(self, name: str, folder: Path, threads: int, settings: Settings) -> None:
+        context = get_context("spawn")
+        self._connection, there = context.Pipe()
+        self._process = context.Process(target=_serve, args=(there, name, folder, threads, settings), daemon=True)
+        self._process.start()
+        self.seconds: list[float] = []
+        self.accuracy = 0.0
+
+    def asked(self, what: str) -> Any:  # noqa: ANN401 - what it is depends on the question
+        """Return the answer: ``about``, ``step``, ``rest`` of the epoch, ``accuracy``, ``end``."""
+        self._connection.send(what)
+        return self._connection.recv()
+
+
+def _serve(connection: Connection, name: str, folder: Path, threads: int, settings: Settings) -> None:
     corpus = read_corpus(folder, settings, jobs=threads)
     frames = read_frames(corpus, settings.signal, jobs=threads)
     rows, held_out = (frames.labelled_rows(corpus, part) for part in ("train", "validation"))
-    config, n_phones = settings.recogniser, len(corpus.phones)
-    dtype = resolve_precision(config.precision)
+    labels, n_phones = frames.labels[held_out], len(corpus.phones)
+    with limited_threads(threads), freed_memory_kept() if name == OURS else nullcontext():
+        if name == OURS:
+            dtype = resolve_precision(settings.recogniser.precision)
+            material = Material(frames, rows, held_out, n_phones)
+            ours = Fitting(material, settings, Ranks(), device=torch.device("cpu"), dtype=dtype)
+            start: Callable[[], Iterator[object]] = ours.steps
+            window = torch.zeros(1, 3, 2 * frames.context + 1, frames.n_mels)
+            about = {
+                "windows": len(rows),
+                "held_out": len(held_out),
+                "precision": str(dtype).removeprefix("torch."),
+                "operations": operations(ours.model, window),
+            }
+
+            def accuracy() -> float:
+                return float((ours.posteriors().argmax(axis=1) == labels).mean())
+
+        else:
+            plain = PlainTraining(frames, rows, n_phones, settings.recogniser, stored=name == STORED)
+            start, about = plain.steps, {}
+
+            def accuracy() -> float:
+                return plain.accuracy(frames, held_out)
+
+        steps = start()
+        while (asked := connection.recv()) != "end":
+            if asked == "about":
+                connection.send(about)
+            elif asked == "step":
+                begun = time.perf_counter()
+                next(steps)
+                connection.send(time.perf_counter() - begun)
+            elif asked == "rest":
+                for _ in steps:
+                    pass
+                steps = start()
+                connection.send(None)
+            else:
+                connection.send(accuracy())
+        connection.send(None)
+
+
+def measure(folder: Path, threads: int, epochs: int, settings: Settings) -> dict[str, Any]:
+    """Train in all ways, a step of each in turn; return their samples a second, accuracies and shares of the peak."""
+    sides = {name: Side(name, folder, threads, settings) for name in (OURS, LOADER, STORED)}
+    about = {key: value for side in sides.values() for key, value in side.asked("about").items()}
+    square = torch.randn(_SQUARE, _SQUARE)
+    products: dict[str, list[float]] = {"float32": [], about["precision"]: []}
+    batch = settings.recogniser.batch_size
     with limited_threads(threads):
-        material = Material(frames, rows, held_out, n_phones)
-        ours = Fitting(material, settings, Ranks(), device=torch.device("cpu"), dtype=dtype)
-        plain = {
-            name: PlainTraining(frames, rows, n_phones, config, stored=stored)
-            for name, stored in ((LOADER, False), (STORED, True))
-        }
-        seconds: dict[str, list[float]] = {name: [] for name in (OURS, *plain)}
-        square = torch.randn(_SQUARE, _SQUARE)
-        products: dict[torch.dtype, list[float]] = {torch.float32: [], dtype: []}
-        accuracy: dict[str, list[float]] = {name: [] for name in seconds}
         for epoch in range(1, epochs + 1):
-            running: dict[str, Iterator[object]] = {OURS: ours.steps()}
-            running |= {name: way.steps() for name, way in plain.items()}
-            for _ in range(len(rows) // config.batch_size):  # the last, smaller batch is not timed
-                for name, steps in running.items():
-                    start = time.perf_counter()
-                    next(steps)
-                    seconds[name].append(time.perf_counter() - start)
+            for _ in range(about["windows"] // batch):  # the last, smaller batch is not timed
+                for side in sides.values():
+                    side.seconds.append(side.asked("step"))
                 for kind, taken in products.items():
-                    factor = square.to(kind)
+                    factor = square.to(getattr(torch, kind))
                     start = time.perf_counter()
                     factor @ factor
                     taken.append(time.perf_counter() - start)
-            for steps in running.values():
-                for _ in steps:
-                    pass
-            labels = frames.labels[held_out]
-            accuracy[OURS].append(float((ours.posteriors().argmax(axis=1) == labels).mean()))
-            for name, way in plain.items():
-                accuracy[name].append(way.accuracy(frames, held_out))
-            sys.stderr.write(f"epoch {epoch}: { ({name: one[-1] for name, one in accuracy.items()}) }\n")
-        step = operations(ours.model, torch.zeros(1, 3, 2 * frames.context + 1, frames.n_mels))
+            for side in sides.values():
+                side.asked("rest")
+                side.accuracy = side.asked("accuracy")
+            sys.stderr.write(f"epoch {epoch}: { ({name: side.accuracy for name, side in sides.items()}) }\n")
+    for side in sides.values():
+        side.asked("end")
     return {
         "threads": threads,
         "epochs": epochs,
-        "windows": len(rows),
-        "held_out": len(held_out),
-        "precision": str(dtype).removeprefix("torch."),
-        "operations": step,
-        "peak": {
-            str(kind).removeprefix("torch."): 2 * _SQUARE**3 / quickest(taken) for kind, taken in products.items()
-        },
+        **about,
+        "peak": {kind: 2 * _SQUARE**3 / quickest(taken) for kind, taken in products.items()},
         "sides": {
             name: {
-                "speed": config.batch_size / quickest(taken),
-                "middle": config.batch_size / float(np.median(taken)),
-                "accuracy": accuracy[name][-1],
+                "speed": batch / quickest(side.seconds),
+                "middle": batch / float(np.median(side.seconds)),
+                "accuracy": side.accuracy,
             }
-            for name, taken in seconds.items()
+            for name, side in sides.items()
         },
     }
 

@@ -15,6 +15,7 @@ from phonoscope.progress import Quiet
 from phonoscope.recogniser.checkpoint import find_checkpoint, identity, keep_checkpoint, open_checkpoint
 from phonoscope.recogniser.devices import resolve_device, resolve_precision
 from phonoscope.recogniser.fitting import Fitting, Material
+from phonoscope.recogniser.freed_memory import freed_memory_kept
 from phonoscope.recogniser.learning_curve import Epoch, should_stop
 from phonoscope.recogniser.ranks import here
 from phonoscope.recogniser.validation import prepare_validation
@@ -79,7 +80,7 @@ def train(
     dtype = resolve_precision(config.precision, chosen)
     mine, content = _where_to_start(material, settings, folder, progress)
     history: list[Epoch] = []
-    with torch.random.fork_rng(devices=[]), ranks.fair_threads():
+    with torch.random.fork_rng(devices=[]), ranks.fair_threads(), freed_memory_kept():
         torch.manual_seed(settings.seed)
         if ranks.size > 1:
             progress.say(f"training with {ranks.size} processes")
@@ -184,7 +185,7 @@ def follow(ranks: Ranks, device: str) -> None:
     material = Material(frames, arrays["rows"], arrays["held_out"], about["n_phones"])
     chosen = resolve_device(device, ranks.local_rank)
     dtype = torch.bfloat16 if about["bfloat16"] else torch.float32
-    with torch.random.fork_rng(devices=[]), ranks.fair_threads():
+    with torch.random.fork_rng(devices=[]), ranks.fair_threads(), freed_memory_kept():
         torch.manual_seed(settings.seed)
         with ranks.together():
             fitting = Fitting(material, settings, ranks, device=chosen, dtype=dtype)

@@ -1,0 +1,36 @@
+"""What a training step frees is not asked of the kernel again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+COUNT = """
+import resource, torch
+from phonoscope.recogniser.freed_memory import freed_memory_kept
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        held = [torch.ones(n) for n in (1_900_000, 2_700_000, 1_000_000)]
+        del held
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+
+with freed_memory_kept():
+    faults()
+    print(faults(), resident())
+print(faults(), resident())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator is Linux's")
+def test_freed_memory_is_kept_while_wanted_and_given_back() -> None:
+    done = subprocess.run([sys.executable, "-c", COUNT], capture_output=True, text=True, check=True)  # noqa: S603
+    (kept, held), (_, released) = (map(int, line.split()) for line in done.stdout.splitlines())
+    assert kept < 200  # of 5,500 pages, twenty times
+    assert released <= held
