@@ -176,8 +176,8 @@ def page(found: Mapping[str, Any], text: str) -> str:
 def main(words: Sequence[str] | None = None) -> int:
     """Run what the command line asks for; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--panels", type=int, nargs="*", default=[100, 200, 400], help="samples of each phone")
-    parser.add_argument("--hours", type=float, nargs="*", default=[0.5, 1.0, 2.0], help="lengths of the corpora")
+    parser.add_argument("--panels", type=int, nargs="*", default=[50, 100, 200], help="samples of each phone")
+    parser.add_argument("--hours", type=float, nargs="*", default=[0.25, 0.5, 1.0], help="lengths of the corpora")
     parser.add_argument("--layers", nargs="+", default=list(SHAPES), help="layers that are planted")
     parser.add_argument("--jobs", type=int, default=cores(), help="threads and processes")
     parser.add_argument("--scratch", type=Path, help="keep panels and corpora here (default: a temporary folder)")
