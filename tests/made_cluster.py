@@ -43,6 +43,7 @@ def make_cluster(folder: Path, workers: int) -> Iterator[LocalCluster]:
                 stderr=subprocess.DEVNULL,
             )
             started.append(worker)
+        found.wait_for_workers(workers, timeout=60)
         yield found
     for process in started:
         process.terminate()
