@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from phonoscope.errors import SettingError
+from phonoscope.model_run import probe
 from phonoscope.recogniser.devices import resolve_device
 from phonoscope.recogniser.ranks import Ranks, of_torchrun
 from phonoscope.recogniser.training import train
@@ -147,6 +148,31 @@ def test_an_error_of_rank_0_is_said_once_and_sends_the_others_home(tmp_path: Pat
     assert second == 0
     assert silence == ""
     assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_a_probe_is_not_for_torchrun_and_says_so_once(tmp_path: Path) -> None:
+    command = ["-m", "phonoscope", "probe", "no:model", str(tmp_path), "--out", str(tmp_path / "run")]
+    (first, said), (second, silence) = two(*command)
+    assert first == 2
+    assert said.startswith("phonoscope: torchrun has started 2 processes, and probe has nothing for them to share")
+    assert "call it without torchrun" in said
+    assert (second, silence) == (0, "")
+    assert list(tmp_path.iterdir()) == []
+    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", free_port()]
+    done = subprocess.run(  # noqa: S603 - ours
+        [sys.executable, *torchrun, *command], env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert done.stderr.count("phonoscope: torchrun has started 2 processes") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_probe_from_python_is_not_for_torchrun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("MASTER_ADDR", "127.0.0.1"), ("RANK", "1"), ("WORLD_SIZE", "3")):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingError, match=r"torchrun has started 3 processes.*call it without torchrun"):
+        probe("no:model", tmp_path, out=tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_shares_are_all_rows_once() -> None:

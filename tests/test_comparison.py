@@ -125,6 +125,24 @@ def test_other_seeds_and_panels_are_not_paired(runs: dict[str, Run], tmp_path: P
         assert (found.differences["se"] > 0.035).all()
 
 
+def test_settings_that_count_for_no_panel_are_not_warned_of(runs: dict[str, Run], tmp_path: Path) -> None:
+    """An untrained network is not asked what it gets right, whatever its settings say."""
+
+    def another(name: str, **changes: object) -> Path:
+        shutil.copytree(runs["plain"].path, tmp_path / name)
+        settings, _ = read_config(tmp_path / name)
+        record(tmp_path / name, settings.changed({k.replace("__", "."): v for k, v in changes.items()}), "made", 1)
+        return tmp_path / name
+
+    untrained = another("untrained", recogniser__kind="untrained", probing__correct_only=True)
+    everything = another("everything", probing__correct_only=False)
+    assert phonoscope.compare([untrained, everything]).warnings == ()
+    (warning,) = phonoscope.compare([runs["plain"].path, untrained]).warnings
+    assert warning == "plain and untrained were measured with other settings: probing.correct_only (True and False)."
+    (warning,) = phonoscope.compare([runs["plain"].path, everything]).warnings
+    assert warning == "plain and everything were measured with other settings: probing.correct_only (True and False)."
+
+
 def test_other_phones_are_another_task(runs: dict[str, Run]) -> None:
     found = phonoscope.compare([runs["plain"].path, runs["other"].path])
     assert found.pairs.select("paired", "same_phones", "shared_phones", "phones_a", "phones_b").rows() == [

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
+import threading
 import tomllib
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from safetensors.torch import save_file
+from torch import nn
+from torch.nn.utils import parametrizations
 
-from phonoscope import model_run
+from made_cluster import make_cluster
+from phonoscope import dask_workers, model_run
 from phonoscope.cli import main
 from phonoscope.cutting import cut_samples
-from phonoscope.errors import ModelError, PhonoscopeError
+from phonoscope.errors import ModelError, PhonoscopeError, WorkersError
 from phonoscope.experiment import run
 from phonoscope.model_run import probe, sizes_table
+from phonoscope.models.adapter import Adapter
 from phonoscope.models.own_models import load_own
 from phonoscope.models.times import Layer
 from phonoscope.progress import Quiet
@@ -26,11 +36,13 @@ from phonoscope.redrawing import redraw
 from phonoscope.results import Run
 from phonoscope.rundir import read_config, record
 from phonoscope.settings import Settings
+from phonoscope.users_modules import users_modules
 from phonoscope.workers import Processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+
+    from distributed import LocalCluster
 
     from conftest import WriteAudio, WriteGrid
 
@@ -111,6 +123,13 @@ def probed(corpus: Path, place: Path) -> Run:
     return Run(out)
 
 
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """Two workers in a folder that has nothing to do with the current one."""
+    with make_cluster(tmp_path_factory.mktemp("elsewhere"), 2) as found:
+        yield found
+
+
 class Heard(Quiet):
     """Ends a run once the activations are there."""
 
@@ -143,6 +162,91 @@ def test_processes_compute_the_same_activations(
     for layer in ("conv", "state"):
         file = f"activations/{layer}.npy"
         assert (tmp_path / "run" / file).read_bytes() == (probed.path / file).read_bytes()
+
+
+def test_workers_that_were_started_elsewhere_give_every_file_byte_for_byte(
+    probed: Run, corpus: Path, place: Path, cluster: LocalCluster, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = place / "shared-out"
+    speech = Path(os.path.relpath(corpus, place))  # a path that means something in this folder only
+    shared_out = ["--probe.layers", "conv,state", "--scheduler", cluster.scheduler_address]
+    assert main([*arguments("planted_networks:net", speech, out), *shared_out]) == 0
+    assert "workers: 2 with 2 threads" in capfd.readouterr().err
+    files = sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file())
+    assert files == sorted(path.relative_to(probed.path) for path in probed.path.rglob("*") if path.is_file())
+    different = [str(file) for file in files if (out / file).read_bytes() != (probed.path / file).read_bytes()]
+    assert different == ["files.json"]  # which has the times at which the others were written, and checksums of them
+
+
+def test_a_module_that_no_worker_finds_is_one_sentence(
+    corpus: Path,
+    cluster: LocalCluster,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "planted_hidden.py").write_text(FACTORY)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(dask_workers, "users_modules", lambda: users_modules()._replace(places=()))
+    command = arguments("planted_hidden:net", corpus, tmp_path / "out")
+    assert main([*command, "--scheduler", cluster.scheduler_address, "--quiet"]) == 2
+    sys.modules.pop("planted_hidden")
+    said = capfd.readouterr().err
+    assert "Traceback" not in said
+    assert said.count("phonoscope: ") == 1
+    assert re.fullmatch(
+        r"phonoscope: the worker on \S+ \(process \d+\) can not load what it is to work with \(No module named "
+        r"'planted_hidden'\); install planted_hidden there, or start workers where they find the model's module .*",
+        said.splitlines()[-1],
+    )
+
+
+def test_an_adapter_from_python_is_sent_to_workers_or_refused(
+    corpus: Path, cluster: LocalCluster, tmp_path: Path
+) -> None:
+    class Net(nn.Module):  # found in no module
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(4)
+            self.conv = parametrizations.weight_norm(nn.Conv1d(1, 8, 400, 160, 120), dim=2)
+
+        def forward(self, samples: torch.Tensor) -> torch.Tensor:
+            found: torch.Tensor = self.conv(samples)
+            return found.transpose(1, 2)
+
+    net, settings, scheduler = Net(), Settings().changed(SMALL), cluster.scheduler_address
+    adapter = Adapter(net, 16_000, 0.01, 0.005, prepare=lambda samples: samples[:, None])
+    for name, address in (("here", None), ("there", scheduler)):
+        with pytest.raises(PulledPlug):
+            probe(adapter, corpus, out=tmp_path / name, settings=settings, scheduler=address, jobs=1, progress=Plug())
+    here, there = (tmp_path / name / "activations" / "conv.npy" for name in ("here", "there"))
+    assert here.read_bytes() == there.read_bytes()
+    lock = threading.Lock()
+
+    def locked(samples: torch.Tensor) -> torch.Tensor:
+        with lock:
+            return samples[:, None]
+
+    bound = replace(adapter, prepare=locked)
+    with pytest.raises(WorkersError, match=r"can not be sent to them \(TypeError: .*lock.*run it on this machine"):
+        probe(bound, corpus, out=tmp_path / "locked", settings=settings, scheduler=scheduler, jobs=1, progress=Plug())
+
+
+def test_a_network_that_can_not_be_sent_is_computed_here(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_run, "_WORTH_PROCESSES", 0.0)
+    lock, plug = threading.Lock(), Plug()
+
+    def locked(samples: torch.Tensor) -> torch.Tensor:
+        with lock:
+            return samples[:, None]
+
+    adapter = Adapter(nn.Conv1d(1, 8, 400, 160, 120), 16_000, 0.01, 0.005, prepare=locked)
+    with pytest.raises(PulledPlug):
+        probe(adapter, corpus, out=tmp_path / "out", settings=Settings().changed(SMALL), jobs=2, progress=plug)
+    assert any("can not be sent to other processes" in line for line in plug.said)
+    assert (tmp_path / "out" / "activations" / "output.npy").exists()
 
 
 def test_a_probed_run_has_every_file_but_those_of_a_training(probed: Run, corpus: Path) -> None:
@@ -248,7 +352,6 @@ def test_another_model_replaces_the_run_when_told_to(probed: Run, corpus: Path, 
 
 def test_activations_are_those_of_the_network_at_the_panels_times(probed: Run, corpus: Path) -> None:
     import soundfile  # noqa: PLC0415
-    import torch  # noqa: PLC0415
 
     networks = sys.modules.get("planted_networks") or __import__("planted_networks")
     net = networks.net().module.eval()

@@ -7,10 +7,9 @@ import os
 import pickle
 import shutil
 import signal
-import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +18,11 @@ import dask
 import numpy as np
 import pytest
 import torch
-from distributed import Client, LocalCluster
+from distributed import Client
 
+from made_cluster import make_cluster
 from made_run import SMALL, Plan, forget, make_run
-from phonoscope import connecting
+from phonoscope import connecting, dask_workers
 from phonoscope.analysis import analyse
 from phonoscope.appraisal import appraise
 from phonoscope.cli import main
@@ -39,10 +39,13 @@ from phonoscope.parallel import as_done
 from phonoscope.progress import Quiet
 from phonoscope.remote_tasks import Done, Order, Unseen, obey
 from phonoscope.settings import Settings
+from phonoscope.users_modules import users_modules
 from phonoscope.workers import Here, Processes, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from distributed import LocalCluster
 
     from conftest import WriteAudio
     from phonoscope.results import Run
@@ -254,6 +257,44 @@ def test_a_model_that_a_worker_can_not_import_is_told() -> None:
         obey(order(1), missing)
 
 
+def test_a_model_that_fails_where_a_worker_imports_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "planted_failing.py"
+    file.write_text("def net():\n    return 1\n")
+    call = cloudpickle.dumps((add, (importlib.import_module("planted_failing").net,)))
+    for text, complaint in (
+        ("raise RuntimeError('no mine.pt')\n", r"\(RuntimeError\('no mine\.pt'\)\); see that it can be imported"),
+        ("import planted_nowhere\n", r"No module named 'planted_nowhere'\); install planted_nowhere there"),
+        ("# and no function any more\n", "can not load what it is to work with .*net"),
+    ):
+        sys.modules.pop("planted_failing", None)
+        file.write_text(text)
+        with pytest.raises(WorkersError, match=complaint):
+            obey(order(1), call)
+    sys.modules.pop("planted_failing", None)
+
+
+def test_modules_of_the_user_s_are_those_of_no_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("own", "own/packages/planted_lib-1.0.dist-info"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "own" / "planted_mine.py").write_text("MINE = 1\n")
+    (tmp_path / "own" / "packages" / "planted_lib.py").write_text("OTHERS = 1\n")
+    for folder in ("own", "own/packages"):
+        monkeypatch.syspath_prepend(tmp_path / folder)
+    names = ("planted_mine", "planted_lib")
+    for name in names:
+        importlib.import_module(name)
+    try:
+        found = users_modules()
+    finally:
+        for name in names:
+            del sys.modules[name]
+    assert str(tmp_path / "own") in found.places
+    assert str(tmp_path / "own" / "packages") not in found.places
+    assert "planted_mine" in found.files
+    assert not found.files.keys() & {"planted_lib", "numpy", "torch", "torch.nn", "json", "pytest", "phonoscope.cli"}
+
+
 # --- files of clusters, and addresses ---
 
 
@@ -335,36 +376,8 @@ def test_a_queue_that_refuses_a_job_is_quoted(tmp_path: Path, monkeypatch: pytes
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     """A scheduler in this process, and two workers that are processes and not started again."""
-    folder = tmp_path_factory.mktemp("workers")
-    command = [sys.executable, "-m", "dask", "worker"]
-    options = [
-        "--no-nanny",
-        "--nthreads",
-        "1",
-        "--no-dashboard",
-        "--host",
-        "127.0.0.1",
-        "--local-directory",
-        str(folder),
-    ]
-    paths = os.pathsep.join([str(Path(connecting.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-    started: list[subprocess.Popen[bytes]] = []
-    with LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None, silence_logs=50) as found:
-        for _ in range(2):
-            worker = subprocess.Popen(  # noqa: S603 - our own program
-                [*command, found.scheduler_address, *options],
-                env=os.environ | {"PYTHONPATH": paths},
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            started.append(worker)
+    with make_cluster(tmp_path_factory.mktemp("workers"), 2) as found:
         yield found
-    for process in started:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(10)
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -451,6 +464,44 @@ def test_a_worker_that_does_not_see_the_run_is_sent_what_it_needs(
     expected = ["activations/layers.json", *(f"activations/{layer}.npy" for layer in PLAN.layers)]
     assert sorted(sent) == sorted(expected), "each once, for both stages"
     same(run, local, (*TABLES, *MEASURES))
+
+
+def test_workers_find_modules_where_this_process_does_and_as_they_are_now(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers = DaskWorkers(client, Quiet())
+    for folder, name, answer in (
+        ("one", "planted_answer", "1"),
+        ("one", "planted_answer", "2 + 0"),  # changed since a worker has imported it
+        ("two", "planted_answer", "3 + 0 + 0"),  # another one of its name
+    ):
+        place = tmp_path / folder
+        place.mkdir(exist_ok=True)
+        (place / f"{name}.py").write_text(f"def answer(item):\n    return item, {answer}\n")
+        with monkeypatch.context() as patch:
+            patch.syspath_prepend(place)
+            module = importlib.import_module(name)
+            try:
+                found = sorted(workers.map(module.answer, range(4)))
+            finally:
+                del sys.modules[name]
+        assert found == [(i, (i, eval(answer))) for i in range(4)]  # noqa: S307 - from above
+
+
+def test_a_worker_with_another_state_of_a_module_is_named(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not see the folder of this process, and has a module of the same name in its own."""
+    (Path(client.run(os.getcwd).popitem()[1]) / "planted_twin.py").write_text("def answer(item):\n    return 0\n")
+    (tmp_path / "planted_twin.py").write_text("def answer(item):\n    return item\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(dask_workers, "users_modules", lambda: users_modules()._replace(places=()))
+    twin = importlib.import_module("planted_twin")
+    try:
+        with pytest.raises(WorkersError, match=r"the worker on .* has another .*planted_twin\.py than this machine"):
+            list(DaskWorkers(client, Quiet()).map(twin.answer, range(4)))
+    finally:
+        del sys.modules["planted_twin"]
 
 
 def test_the_error_of_the_first_item_is_raised_and_what_is_left_is_given_up(

@@ -220,7 +220,10 @@ def probe(
     """
     settings = _settings(options, None, config)
     from phonoscope.model_run import probe as probe_model  # noqa: PLC0415 - torch takes seconds to import
+    from phonoscope.recogniser.ranks import of_torchrun  # noqa: PLC0415
 
+    if of_torchrun()[0] > 0:  # rank 0 says that it is not for torchrun, which would end it if this one failed first
+        return
     progress = progress_for(sys.stderr, quiet=quiet)
     _print_results(
         probe_model(

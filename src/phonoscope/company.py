@@ -6,6 +6,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
 
+from phonoscope.errors import SettingError
 from phonoscope.jobs import limited_threads, resolve_jobs
 from phonoscope.recogniser.devices import resolve_device
 from phonoscope.recogniser.ranks import here, join_ranks, of_torchrun
@@ -43,6 +44,23 @@ def one_leads(function: Callable[P, Run]) -> Callable[P, Run]:
             ranks.leave()
 
     return led
+
+
+def refuse_company(command: str) -> None:
+    """Refuse to do in several processes what each would do as a whole, in the same folder.
+
+    Raises
+    ------
+    SettingError
+        torchrun has started more than one.
+    """
+    size = of_torchrun()[1]
+    if size > 1:
+        msg = (
+            f"torchrun has started {size} processes, and {command} has nothing for them to share, as nothing is "
+            f"trained: call it without torchrun (--jobs, --scheduler and --cluster share its work out)"
+        )
+        raise SettingError(msg)
 
 
 def dismiss() -> None:

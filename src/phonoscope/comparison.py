@@ -133,6 +133,11 @@ def _relation(a: ComparedRun, b: ComparedRun) -> Row:
     }
 
 
+def _counting(run: ComparedRun) -> list[tuple[str, Any]]:
+    """List a run's settings as they count: of an untrained network the panel is drawn from all samples anyway."""
+    return run.settings.changed({"probing.correct_only": run.settings.only_correct}).flat()
+
+
 def _warnings(runs: Sequence[ComparedRun], relations: Mapping[tuple[str, str], Row]) -> Iterator[str]:
     for row in relations.values():
         if not row["same_phones"]:
@@ -143,7 +148,7 @@ def _warnings(runs: Sequence[ComparedRun], relations: Mapping[tuple[str, str], R
                 f"phones that both have."
             )
     for a, b in combinations(runs, 2):
-        settings = zip(a.settings.flat(), b.settings.flat(), strict=True)
+        settings = zip(_counting(a), _counting(b), strict=True)
         other = [
             f"{name} ({one} and {two})"
             for (name, one), (_, two) in settings

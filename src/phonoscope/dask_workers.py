@@ -20,6 +20,7 @@ from phonoscope.errors import PhonoscopeError, WorkersError
 from phonoscope.lending import Lent, keep
 from phonoscope.likeness import likeness
 from phonoscope.remote_tasks import Order, Unseen, given, obey
+from phonoscope.users_modules import users_modules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
     from phonoscope.progress import Progress
+    from phonoscope.users_modules import Modules
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -88,7 +90,7 @@ class DaskWorkers:
         """Have tasks done; see `Workers`. Of several errors that of the first item is raised."""
         call = self._give(_pickled((function, shared)))
         tasks = (_Task(i, _pickled(item), name(item), lent(item) if lent else None) for i, item in enumerate(items))
-        flight = _Flight(self, call, tasks, whole=whole)
+        flight = _Flight(self, call, tasks, whole=whole, modules=users_modules())
         try:
             while True:
                 flight.fill()
@@ -104,9 +106,9 @@ class DaskWorkers:
             flight.stop()
             call.release()
 
-    def submit(self, task: _Task, call: Future, *, whole: bool) -> Future:
+    def submit(self, task: _Task, call: Future, *, whole: bool, modules: Modules) -> Future:
         """Send a task, to a certain worker if it names one; earlier ones are done first."""
-        order = _pickled(Order(task.item, task.lent, whole, likeness()))
+        order = _pickled(Order(task.item, task.lent, whole, likeness(), modules))
         contents = self._contents(task.lent) if task.lent is not None and self._unseen else []
         to = {"workers": [task.worker], "allow_other_workers": True} if task.worker else {}
         how = {"key": f"{task.name}-{uuid4().hex}", "priority": -task.number, "pure": False, **to}
@@ -177,8 +179,10 @@ class DaskWorkers:
 class _Flight:
     """The tasks of one `map` that are under way."""
 
-    def __init__(self, workers: DaskWorkers, call: Future, tasks: Iterator[_Task], *, whole: bool) -> None:
-        self._workers, self._call, self._tasks, self._whole = workers, call, tasks, whole
+    def __init__(
+        self, workers: DaskWorkers, call: Future, tasks: Iterator[_Task], *, whole: bool, modules: Modules
+    ) -> None:
+        self._workers, self._call, self._tasks, self._whole, self._modules = workers, call, tasks, whole, modules
         self._done: SimpleQueue[Future] = SimpleQueue()
         self.running: dict[Future, _Task] = {}
         self.failed: tuple[int, BaseException] | None = None
@@ -241,7 +245,7 @@ class _Flight:
             self._workers.forget(left)
 
     def _submit(self, task: _Task) -> None:
-        future = self._workers.submit(task, self._call, whole=self._whole)
+        future = self._workers.submit(task, self._call, whole=self._whole, modules=self._modules)
         self.running[future] = task
         future.add_done_callback(self._done.put)
 

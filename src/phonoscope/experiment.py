@@ -201,6 +201,9 @@ class Stages(Standing):
         for warning in corpus.warnings:
             self.progress.warn(warning)
         check_enough(corpus, self.settings.probing, self.split)
+        if self.workers is not None:  # who may be in another folder than this process
+            utterances = tuple(replace(u, audio=u.audio.absolute()) for u in corpus.utterances)
+            corpus = replace(corpus, utterances=utterances)
         return corpus
 
     def _keep_corpus(self, corpus: Corpus, recorded: str) -> None:
@@ -236,9 +239,8 @@ class Stages(Standing):
         def predictor(rows: NDArray[np.int64]) -> NDArray[np.float32]:
             return predict(model, frames, rows, self.settings.recogniser.outputs)
 
-        probing = self.settings.probing
+        probing = replace(self.settings.probing, correct_only=self.settings.only_correct)
         if self.settings.recogniser.kind == "untrained":
-            probing = replace(probing, correct_only=False)  # what it gives is no judgement
             self.progress.say("the network is not trained: samples are taken whether it classifies them right or not")
         panel = draw_panel(frames, corpus, probing, self.settings.seed, predictor)
         folder = self.out / "activations"

@@ -7,6 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from joblib.externals.loky.backend.reduction import dumps
+
+from phonoscope.company import refuse_company
 from phonoscope.connecting import open_workers
 from phonoscope.errors import ModelError
 from phonoscope.experiment import Stages, corpus_name
@@ -73,8 +76,10 @@ def probe(
     Raises
     ------
     PhonoscopeError
-        The model (`ModelError`), the corpus, a setting or the directory can not be used.
+        The model (`ModelError`), the corpus, a setting or the directory can not be used, or torchrun has started
+        several processes.
     """
+    refuse_company("probe")
     settings = settings or Settings()
     progress = progress or Quiet()
     jobs = resolve_jobs(jobs)
@@ -122,9 +127,7 @@ class _OwnStages(Stages):
         assert self.own is not None  # noqa: S101 - for the type checker
         own, layers = self.own, self.own.layers(self.settings.probe.layers)
         known = own.phones == corpus.phones
-        probing = self.settings.probing
-        if own.trained_with.recogniser.kind == "untrained":
-            probing = replace(probing, correct_only=False)  # as in its own run
+        probing = replace(self.settings.probing, correct_only=self.settings.only_correct)
         if probing.correct_only and not known:
             msg = (
                 f"{own.folder}: the recogniser knows other phones than the corpus has ({_some(own.phones)}; "
@@ -175,7 +178,15 @@ class _SourceStages(Stages):
         if sum(u.duration for u in corpus.utterances if u.id in spoken) < _WORTH_PROCESSES:
             return None
         fit = int(self.settings.clustering.memory * 1e9 / (2 * self.source.size + _OF_A_PROCESS))
-        return Processes(min(self.jobs, fit), 1) if min(self.jobs, fit) > 1 else None
+        if min(self.jobs, fit) < 2:  # noqa: PLR2004 - one is this process
+            return None
+        try:
+            dumps(self.source)
+        except Exception as error:  # noqa: BLE001 - whatever a network of the user's is made of
+            why = " ".join(str(error).split())
+            self.progress.say(f"the network can not be sent to other processes ({why}): this one computes it alone")
+            return None
+        return Processes(min(self.jobs, fit), 1)
 
 
 def sizes_table(layers: Iterable[Layer], most: int) -> list[str]:

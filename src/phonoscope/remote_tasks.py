@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from phonoscope.errors import PhonoscopeError, WorkersError
 from phonoscope.lending import Lent, made_since, unpack
 from phonoscope.likeness import difference, likeness, place
+from phonoscope.users_modules import NONE, Modules, look_for, other
 from phonoscope.workers import own_threads
 
 if TYPE_CHECKING:
@@ -50,12 +51,15 @@ class Order(NamedTuple):
         Whether it has the worker to itself.
     like
         What the sender's `likeness` is.
+    modules
+        Those that the function and what its tasks share may need.
     """
 
     item: bytes
     lent: Lent | None
     whole: bool
     like: dict[str, str]
+    modules: Modules = NONE
 
 
 def given(data: bytes) -> bytes:
@@ -78,7 +82,7 @@ def obey(order: bytes, call: bytes, *contents: bytes) -> Done | Unseen:
     Raises
     ------
     WorkersError
-        This worker is not like the sender.
+        This worker is not like the sender, or has not the modules that it needs.
     PhonoscopeError
         What the function raises; where it is about a file that is not here, with ``unseen_by``.
     """
@@ -98,7 +102,7 @@ def obey(order: bytes, call: bytes, *contents: bytes) -> Done | Unseen:
             stack.enter_context(_WHOLE)
         stack.enter_context(own_threads(_threads() if task.whole else 1))
         try:
-            function, shared = _unpacked(call)
+            function, shared = _unpacked(call, task.modules)
             item = loads(task.item)  # noqa: S301 - from our own process
             result = function(item, *([lent.root] if lent else []), *shared)
         except PhonoscopeError as error:
@@ -127,21 +131,40 @@ _CALLS: OrderedDict[int, tuple[bytes, Call]] = OrderedDict()
 _UNPACKING = Lock()
 
 
-def _unpacked(call: bytes) -> Call:
+def _unpacked(call: bytes, modules: Modules) -> Call:
     """Unpickle a function and what its tasks share, or find it from the task before."""
     with _UNPACKING:
         kept = _CALLS.get(id(call))
         if kept is None or kept[0] is not call:
-            try:
-                kept = call, loads(call)  # noqa: S301 - from our own process
-            except (ImportError, AttributeError) as error:
-                msg = (
-                    f"the worker on {place()} can not load what it is to work with ({error}); start workers where they "
-                    f"find the model's module (PYTHONPATH)"
-                )
-                raise WorkersError(msg) from None
+            kept = call, _loaded(call, modules)
             _CALLS[id(call)] = kept
         _CALLS.move_to_end(id(call))
         while len(_CALLS) > _KEPT:
             _CALLS.popitem(last=False)
         return kept[1]
+
+
+def _loaded(call: bytes, modules: Modules) -> Call:
+    error: Exception | None = None
+    try:
+        look_for(modules)
+        found: Call = loads(call)  # noqa: S301 - from our own process
+    except Exception as raised:  # noqa: BLE001 - a module of the user's may raise anything
+        error = raised
+    another = other(modules)
+    if another is not None:
+        msg = (
+            f"the worker on {place()} has another {another} than this machine has, and would give other numbers; make "
+            f"them the same, or start workers where they see this machine's file"
+        )
+        raise WorkersError(msg)
+    if error is not None:
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        todo = f"install {missing} there" if missing else "see that it can be imported there"
+        why = " ".join(str(error).split()) if isinstance(error, ImportError | AttributeError) else repr(error)
+        msg = (
+            f"the worker on {place()} can not load what it is to work with ({why}); {todo}, or start workers where "
+            f"they find the model's module (in its folder, or with that in PYTHONPATH)"
+        )
+        raise WorkersError(msg)
+    return found

@@ -352,6 +352,11 @@ class Settings(Checked):
         except SettingError as error:
             raise (SettingError(f"{where}: {error}") if where else error) from None
 
+    @property
+    def only_correct(self) -> bool:
+        """Whether the panel holds only what the recogniser gets right; what an untrained one gives is no judgement."""
+        return self.probing.correct_only and self.recogniser.kind != "untrained"
+
     def flat(self) -> list[tuple[str, Any]]:
         """List every setting as ``("stage.name", value)``."""
         return list(_flattened(asdict(self)))

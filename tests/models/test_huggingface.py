@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from cloudpickle import dumps, loads
 
 from phonoscope.corpus.types import Utterance
 from phonoscope.errors import ModelError
@@ -137,6 +138,21 @@ def test_layers_are_what_the_model_itself_gives(kind: str, make: Make, library: 
             features = model.feature_extractor(given["input_values"])[0].T
     np.testing.assert_allclose(last.numpy(), answer.last_hidden_state[0].numpy(), atol=1e-5)
     np.testing.assert_allclose(found[front][1], features.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_processes_compute_the_very_same(kind: str, make: Make, tmp_path: Path) -> None:
+    source, utterance = ComputedSource(hugging_face(str(make(kind))), ProbeSettings()), spoken(tmp_path, noise(1.3))
+    source.layers([utterance])
+    there = loads(dumps(source))
+
+    def every(_layer: Layer, n: int) -> NDArray[np.int64]:
+        return np.arange(n)
+
+    found, other = source.read(utterance, every), there.read(utterance, every)
+    assert list(found) == list(other)
+    for name in found:
+        np.testing.assert_array_equal(found[name], other[name])
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from phonoscope.models.times import Layer
+
     Arrays = dict[str, NDArray[Any]]
 
 RATE, HOP = 50.0, 0.02
@@ -199,6 +201,24 @@ def test_layers_are_chosen(tmp_path: Path) -> None:
     assert list(gathered(folder, tmp_path / "out", replace(SETTINGS, layers="*10"))[1]) == ["layer10"]
     with pytest.raises(ModelError, match="no layer is called 'layer3'"):
         gathered(folder, tmp_path / "out", replace(SETTINGS, layers="layer3"))
+
+
+def test_another_process_reads_the_files_from_wherever_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored(tmp_path / "acts", npy)
+    monkeypatch.chdir(tmp_path)
+    source, utterances = StoredSource(Path("acts"), SETTINGS), spoken().utterances
+    source.layers(utterances)
+
+    def every(_layer: Layer, n: int) -> NDArray[np.int64]:
+        return np.arange(n)
+
+    found, sent = source.read(utterances[0], every), pickle.dumps(source)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    there = pickle.loads(sent).read(utterances[0], every)  # noqa: S301 - from above
+    assert list(there) == list(found)
+    for name in found:
+        np.testing.assert_array_equal(there[name], found[name])
 
 
 def test_other_contents_are_another_model(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import phonoscope
 from made_measures import plant_measures
 from made_run import TWELVE, Plan, make_run
 from page_reading import chosen_at_first, combinations_of, data_of, panes_of, read_page, svg_texts
+from phonoscope.rundir import record
 from svg_reading import all_of, centre, parse, tips, values_of_y
 
 if TYPE_CHECKING:
@@ -127,6 +128,29 @@ def test_words_tables_and_warnings(page_of_three: tuple[Path, Comparison], parse
     buttons = [one.attributes["data-table"] for one in parsed.all("button") if "data-table" in one.attributes]
     assert sorted(buttons) == sorted(tables) == sorted(found.tables)
     assert tables["differences"] == found.differences.write_csv()
+
+
+def test_models_are_named_as_they_are_known_and_their_paths_in_tooltips(
+    page_of_three: tuple[Path, Comparison], tmp_path: Path
+) -> None:
+    models = ("/home/anna/runs/real", "/data/old/runs/real", "/home/anna/hubert<b>", "facebook/wav2vec2-base", "")
+    paths = []
+    for i, model in enumerate(models):
+        paths.append(tmp_path / f"run{i}")
+        shutil.copytree(page_of_three[1].runs[0].run.path, paths[-1])
+        about = {"model": model} if model else None
+        record(paths[-1], page_of_three[1].runs[0].settings, "made", 1, about)
+    phonoscope.compare(paths, tmp_path / "page.html")
+    table = read_page((tmp_path / "page.html").read_text(encoding="utf-8")).all("table")[0]
+    cells = [row.all("td", class_="text")[0] for row in table.all("tbody")[0].all("tr")]
+    assert [cell.text for cell in cells] == [
+        "anna/runs/real",
+        "old/runs/real",
+        "hubert<b>",
+        "facebook/wav2vec2-base",
+        "",
+    ]
+    assert [cell.attributes.get("title") for cell in cells] == [*models[:3], None, None]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

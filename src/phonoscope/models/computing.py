@@ -7,11 +7,14 @@ import hashlib
 import math
 from collections.abc import Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from phonoscope.errors import ModelError
 from phonoscope.models.layers import Seen, choose, frame_shape, look, split_patterns, tapped
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from phonoscope.corpus.types import Utterance
     from phonoscope.models.adapter import Adapter
@@ -39,6 +42,8 @@ _WINDOWS = (3, 5)
 _ROUNDING = 2.01
 """Frames by which two numbers of frames may differ that rounding, or an even number of frames, explains."""
 _BATCH = 128
+_WEIGHTS = "parametrizations"
+"""What torch calls the module in another one that makes its weights."""
 
 
 class ComputedSource:
@@ -70,6 +75,11 @@ class ComputedSource:
             "model_sample_rate": adapter.sample_rate,
             "adapter": _described(adapter),
         }
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what other processes need: the network once, and without what can not be pickled."""
+        module = _sendable(self._module)
+        return {**self.__dict__, "_module": module, "adapter": replace(self.adapter, module=module)}
 
     @property
     def size(self) -> int:
@@ -221,7 +231,7 @@ class ComputedSource:
     def _choose(self) -> dict[str, Layer]:
         a = self.adapter
         self._check_output()
-        inner = {name for name, module in self._module.named_modules() if not any(True for _ in module.children())}
+        inner = {name for name, module in self._module.named_modules() if _is_innermost(name, module)}
         names = [name for name in self._seen if name] or [""]
         patterns = split_patterns(self.settings.layers) or a.layers
         chosen, named = choose(names, patterns, self.title) if patterns else ([n for n in names if n in inner], set())
@@ -302,6 +312,12 @@ class ComputedSource:
         return _told(self.title, where)
 
 
+def _is_innermost(name: str, module: nn.Module) -> bool:
+    """Tell whether a module has none within but what its weights are made by."""
+    within = any(child != _WEIGHTS for child, _ in module.named_children())
+    return not within and _WEIGHTS not in name.split(".")
+
+
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Let torch use one thread: it adds in another order with another number, here or on a worker's machine."""
@@ -374,6 +390,25 @@ def in_float32(module: nn.Module) -> tuple[nn.Module, str]:
         return module, ""
     names = ", ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds))
     return copy.deepcopy(module).float(), names
+
+
+def _sendable(module: nn.Module) -> nn.Module:
+    """Return a network that can be pickled: one with parametrised weights, as wav2vec 2.0's, is given these for good.
+
+    They are what is computed for each utterance, as its calls are in evaluation mode.
+    """
+    if not any(is_parametrized(inner) for inner in module.modules()):
+        return module
+    found = copy.deepcopy(module).eval()
+    with torch.no_grad(), _one_thread():
+        for inner in [inner for inner in found.modules() if is_parametrized(inner)]:
+            weights = {name: getattr(inner, name) for name in inner.get_submodule(_WEIGHTS)._modules}  # noqa: SLF001
+            # torch's own remove_parametrizations changes the class, which the copy has in common with its original
+            inner.__class__ = type(inner).__bases__[0]
+            del inner.parametrizations
+            for name, weight in weights.items():
+                inner.register_parameter(name, nn.Parameter(weight.detach(), requires_grad=False))
+    return found
 
 
 def digest(state: Mapping[str, Any]) -> str:

@@ -69,6 +69,11 @@ class StoredSource:
             "model_files": len(self._files),
         }
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what other processes need, which may be in another folder than this one."""
+        files = {name: {u: path.absolute() for u, path in of.items()} for name, of in self._assigned.items()}
+        return {**self.__dict__, "_assigned": files}
+
     def layers(self, utterances: Sequence[Utterance]) -> Mapping[str, Layer]:
         """Return the layers that the first utterance has; see `Source`.
 

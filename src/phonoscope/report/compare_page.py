@@ -25,6 +25,7 @@ from phonoscope.report.compare_words import (
 )
 from phonoscope.report.curves import curve_mark
 from phonoscope.report.head import head
+from phonoscope.report.model_words import short_models
 from phonoscope.report.panes import Axis, Picker, environment, figure, on_page, picker
 from phonoscope.report.scatter import data_block
 from phonoscope.report.theme import FIGURE_CSS, LIGHT
@@ -110,11 +111,13 @@ def _content(found: Comparison) -> dict[str, Any]:
 
 
 def _runs(found: Comparison) -> list[dict[str, Any]]:
+    models = short_models([str(one.about.get("model") or "") for one in found.runs])
     return [
         {
             "mark": on_page(curve_mark(i)),
             "name": one.name,
-            "model": one.about.get("model") or "",
+            "model": model,
+            "model_place": "" if model == one.about.get("model") else one.about.get("model") or "",
             "corpus": short_corpus(one.about.get("corpus", "")),
             "phones": len(one.phones),
             "samples": one.panel.height,
@@ -122,7 +125,7 @@ def _runs(found: Comparison) -> list[dict[str, Any]]:
             "layers": len(one.layers),
             "ends": f"{one.layers[0]} … {one.layers[-1]}" if len(one.layers) > 1 else one.layers[0],
         }
-        for i, one in enumerate(found.runs)
+        for i, (one, model) in enumerate(zip(found.runs, models, strict=True))
     ]
 
 

@@ -79,8 +79,7 @@ def methods(
     """
     p = settings.probing
     n_phones, n = panel["phone"].n_unique(), panel.height
-    by_network = p.correct_only and settings.recogniser.kind != "untrained"
-    correct = "classified correctly by the network" if by_network else "whether classified correctly or not"
+    correct = "classified correctly by the network" if settings.only_correct else "whether classified correctly or not"
     libraries = ", ".join(f"{name} {version}" for name, version in sorted(about.get("libraries", {}).items()))
     panel_words = (
         f"The panel has {n} validation samples of {n_phones} phones, at most {p.n_per_phone} and at least {p.minimum} "

@@ -5,16 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from phonoscope.settings import Settings
 
 
 def short_model(about: Mapping[str, Any]) -> str:
     """Return what a model is called, without the folders that it lies in."""
-    name = str(about.get("model", "a recogniser"))
+    return "/".join(_parts(str(about.get("model", "a recogniser")))[-1:])
+
+
+def short_models(names: Sequence[str]) -> list[str]:
+    """Return what models are called, each with as many of the folders that it lies in as tell it from the others."""
+    found = []
+    for name in names:
+        parts, others = _parts(name), [_parts(other) for other in names if other != name]
+        n = 1
+        while n < len(parts) and any(other[-n:] == parts[-n:] for other in others):
+            n += 1
+        found.append("/".join(parts[-n:]))
+    return found
+
+
+def _parts(name: str) -> list[str]:
+    """Part the path of a model; a name that is no path, such as one on a hub, is a single part."""
     lies = name.startswith("/") or name[1:3] in (":\\", ":/")
-    return name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] if lies else name
+    return name.replace("\\", "/").rstrip("/").split("/") if lies else [name]
 
 
 def probed_words(settings: Settings, about: Mapping[str, Any], times: Mapping[str, Mapping[str, float]]) -> str:
