@@ -151,11 +151,10 @@ def _rows(found: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]
                 stage,
                 *("" if c is None else f"{c['anonymous']:,.0f}" for c in cells),
                 *("" if c is None else f"{c['high_water']:,.0f}" for c in cells),
-                *("" if c is None else f"{c['seconds']:,.0f}" for c in cells),
             ]
         )
     head = [f"{size:g}" for size in sizes]
-    return ["stage", *head, *(f"VmHWM, {h}" for h in head), *(f"s, {h}" for h in head)], rows
+    return ["stage", *head, *(f"VmHWM, {h}" for h in head)], rows
 
 
 def page(found: Mapping[str, Any], text: str) -> str:
