@@ -58,11 +58,11 @@ class Listening(Quiet):
     def warn(self, text: str) -> None:
         self.warned.append(text)
 
-    def bar(self, text: str, total: int):  # type: ignore[no-untyped-def] # noqa: ANN201
+    def bar(self, text: str, total: int, counted: str):  # type: ignore[no-untyped-def] # noqa: ANN201
         if text == self.until:
             raise KeyboardInterrupt
         self.bars.append(text)
-        return super().bar(text, total)
+        return super().bar(text, total, counted)
 
 
 @pytest.fixture(scope="module")

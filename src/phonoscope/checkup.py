@@ -151,7 +151,7 @@ def check(
             end = info.duration if one.spoken.end is None else min(one.spoken.end, info.duration)
             problems.add(interval_problems(one, start, end - start, found.folded))
     matches: list[Match] = []
-    with progress.bar("listening", len(recordings(found))) as advance:
+    with progress.bar("listening", len(recordings(found)), "recordings") as advance:
         for heard in listen(found, jobs):
             problems.add(heard.problems)
             matches += heard.matches
