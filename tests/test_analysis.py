@@ -38,10 +38,10 @@ class Listening(Quiet):
     def warn(self, text: str) -> None:
         self.warned.append(text)
 
-    def bar(self, text: str, total: int):  # type: ignore[no-untyped-def] # noqa: ANN201
+    def bar(self, text: str, total: int, counted: str):  # type: ignore[no-untyped-def] # noqa: ANN201
         assert text == "clustering"
         self.total = total
-        return super().bar(text, total)
+        return super().bar(text, total, counted)
 
 
 def made(path: Path, n: int) -> Run:

@@ -57,7 +57,11 @@ def kinds(folder: Path) -> dict[str, int]:
 def test_a_sound_corpus(corpus: Path) -> None:
     found = check(corpus, SETTINGS, jobs=1)
     assert found.possible
-    assert found.problems.listed == []
+    (absent,) = found.problems.listed
+    assert (absent.severity, absent.kind, absent.path) == ("note", "phones without segments", None)
+    assert absent.text.endswith(" of the phone set do not occur, and are left out")
+    missing = [f"/{row['phone']}/" for row in found.phones.to_dicts() if not row["segments"]]
+    assert absent.text.split(" of ")[0].split() == missing
     assert found.minutes == pytest.approx(8 * 1.88 / 60, abs=1e-3)
     assert found.speakers["speaker"].to_list() == ["anna0", "anna1"]
     assert abs(found.shift) < 0.01
@@ -94,6 +98,8 @@ def test_every_planted_fault_is_found(corpus: Path, write_grid: WriteGrid) -> No
     silent = [p.path for p in check(corpus, SETTINGS).problems.of("warning", "silence as speech")]
     assert {grids[3]} <= {*silent} <= {grids[2], grids[3], grids[5], grids[6]}
     assert found["duplicate audio"] == 1
+    (twice,) = check(corpus, SETTINGS).problems.of("warning", "duplicate audio")
+    assert twice.text.endswith("; both are kept on the same side of the split")
     assert (found["impossibly short"], found["impossibly long"], found["label seen once"]) == (1, 1, 1)
     assert (found["low rate"], found["other length"]) == (1, 1)
     assert check(corpus, SETTINGS).possible
@@ -146,10 +152,32 @@ def test_the_command(
     next(corpus.rglob("*.TextGrid")).write_text("no grid")
     assert main(["check", str(corpus), "--json", *SMALL]) == 2
     told = json.loads(capsys.readouterr().out)
-    assert [one["kind"] for one in told["problems"]] == ["broken file"]
+    assert [one["kind"] for one in told["problems"]] == ["broken file", "phones without segments"]
     assert told["problems"][0]["file"].endswith(".TextGrid")
     assert main(["check", str(tmp_path / "none")]) == 2
     assert "there is no such folder" in capsys.readouterr().err
+
+
+def test_the_tables_have_headings_and_no_fact_says_its_name_twice(
+    corpus: Path,
+    tmp_path: Path,
+    write_grid: WriteGrid,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    write_grid(min(corpus.rglob("*.TextGrid")), [(0.0, 0.5, "@"), (0.5, 1.0, "9~"), (1.0, 1.88, "a")])
+    assert main(["check", str(corpus), *SMALL, "--quiet"]) == 0
+    told = capsys.readouterr().out
+    assert "phone set: the 33 phones of French, as corpus.phones names it; all " in told
+    lines = told[told.index("Labels that were folded") :].splitlines()
+    assert [cell.strip() for cell in lines[2].strip("┃").split("┃")] == [
+        "phone",
+        "labels that stand for it, and tokens",
+    ]
+    assert "/H/" in told[told.index("Problems") :], "a phone that is not there is told"
+    assert "The phone set is" not in (tmp_path / "des mots-check.html").read_text("utf-8")
 
 
 def test_names_are_escaped_on_the_page(corpus: Path, tmp_path: Path, write_grid: WriteGrid) -> None:
@@ -167,5 +195,7 @@ def test_real_french_has_what_was_found_by_hand(french_prompts: Path) -> None:
     found = check(french_prompts)
     assert found.possible
     assert found.problems.counts["warning", "duplicate audio"] == 131
+    (absent,) = found.problems.of("note", "phones without segments")
+    assert absent.text == "/H/ of the phone set does not occur, and is left out"
     assert found.problems.counts["warning", "shifted alignment"] == 0
     assert abs(found.shift) < 0.01

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
 import phonoscope
 from made_run import make_run
-from phonoscope.cli import RunOptions, _settings, main
+from phonoscope.cli import _CALLS, RunOptions, _settings, app, main
 from phonoscope.settings import PRESETS, Settings
 
 if TYPE_CHECKING:
@@ -57,7 +63,23 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
         (["run", "--out", "x", "--selection.spectral_criterion", "elbow"], "silhouette"),
         (["report"], "RUN"),
         (["report", "nowhere"], "nowhere: holds no run"),
-        (["report", "nowhere", "--k", "many"], "--k"),
+        (["report", "nowhere", "--k", "many"], "--k = 'many': it has to be a whole number"),
+        (["report", "nowhere", "--k"], "--k: its value is missing"),
+        (["sample", "nowhere", "one"], "IDS = 'one': it has to be a whole number"),
+        (["sample", "nowhere", "1", "--context", "far"], "--context = 'far': it has to be a number"),
+        (["run", "--out", "x", "--clustering.k", "twenty"], "clustering.k = 'twenty': it has to be a whole number"),
+        (["run", "--out", "x", "--recogniser.dropout", "half"], "recogniser.dropout = 'half': it has to be a number"),
+        (["run"], "name with --out where the results go, as in `phonoscope run CORPUS --out FOLDER`"),
+        (
+            ["compare", "a", "b"],
+            "name with --out where the results go, as in `phonoscope compare RUN RUN --out PAGE.html`",
+        ),
+        (["probe", "a", "--out", "x"], "name the corpus, as in `phonoscope probe MODEL CORPUS --out FOLDER`"),
+        (["probe"], "name the model, as in `phonoscope probe MODEL CORPUS --out FOLDER`"),
+        (["check"], "name the corpus, as in `phonoscope check CORPUS`"),
+        (["report"], "name the run's folder, as in `phonoscope report RUN`"),
+        (["synth"], "name the folder to write, as in `phonoscope synth FOLDER`"),
+        (["run", "a", "b", "--out", "x"], "'b' is one name too many; `phonoscope run --help` tells"),
     ],
 )
 def test_a_mistake_gets_one_sentence(
@@ -69,6 +91,72 @@ def test_a_mistake_gets_one_sentence(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert expected in refused(capsys, *arguments)
+
+
+def test_the_calls_that_are_named_could_be_given() -> None:
+    assert _CALLS.keys() == {name for name in app if not name.startswith("-")}
+    for call in _CALLS.values():
+        app.parse_args(shlex.split(call)[1:], exit_on_error=False, print_error=False)
+
+
+# a command that waits, and is told to end meanwhile
+WAITS = """
+import os, signal, sys, time
+from phonoscope import cli
+def waits(*_, **__):
+    os.kill(os.getpid(), signal.SIG{})
+    time.sleep(20)
+cli.app = waits
+sys.exit(cli.main([]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "told"),
+    [
+        ("TERM", 143, "ended by SIGTERM; the same command goes on from here\n"),
+        ("INT", 130, "interrupted; the same command goes on from here\n"),
+    ],
+)
+def test_a_signal_ends_a_command_with_a_sentence(name: str, status: int, told: str) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(place or os.curdir for place in sys.path)}
+    command = [sys.executable, "-c", WAITS.format(name)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    assert (done.returncode, done.stderr) == (status, told)
+
+
+def test_what_sigterm_does_elsewhere_is_left_as_it_was(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    during = []
+    monkeypatch.setattr("phonoscope.cli.app", lambda *_, **__: during.append(signal.getsignal(signal.SIGTERM)))
+    assert main([]) == 0
+    assert during[0] != before
+    assert signal.getsignal(signal.SIGTERM) == before
+    other = Thread(target=main, args=([],))  # only the main thread may say what a signal does
+    other.start()
+    other.join()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main([]) == 0
+    assert during[1:] == [before, before]
+    assert capsys.readouterr().err == ""
+
+
+def test_a_refused_run_leaves_no_folder_that_it_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = tmp_path / "nowhere"
+    for arguments in ([missing], [missing, "--probing.frame", "mean"]):
+        refused(capsys, "run", *arguments, "--out", tmp_path / "new" / "deeper")
+        assert not (tmp_path / "new").exists()
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    refused(capsys, "run", missing, "--out", mine)
+    refused(capsys, "run", missing, "--out", mine / "new")
+    assert list(tmp_path.iterdir()) == [mine], "a folder that was there stays"
+    assert list(mine.iterdir()) == []
+    (mine / "note.txt").touch()
+    assert "holds other files (note.txt" in refused(capsys, "run", missing, "--out", mine)
+    assert [path.name for path in mine.iterdir()] == ["note.txt"]
 
 
 def test_settings_come_from_preset_then_file_then_options(tmp_path: Path) -> None:
@@ -137,7 +225,7 @@ def test_mistakes_in_a_corpus_name_the_file_and_the_place(
         write_grid(corpus / "anna" / f"{name}.TextGrid", PHONES)
     assert "one speaker" in refused(capsys, "run", corpus, "--out", out, "--corpus.split", "speaker")
     assert "too few phones" in refused(capsys, "run", corpus, "--out", out)
-    assert not out.exists() or not list(out.iterdir()), "nothing is left where nothing was run"
+    assert not out.exists(), "nothing is left where nothing was run"
 
 
 def test_synth_writes_a_corpus_and_refuses_a_full_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,10 +80,10 @@ class Plug(Quiet):
     def say(self, text: str) -> None:
         self.said.append(text)
 
-    def bar(self, text: str, total: int):  # type: ignore[no-untyped-def] # noqa: ANN201
+    def bar(self, text: str, total: int, counted: str):  # type: ignore[no-untyped-def] # noqa: ANN201
         if text == self.stage:
             raise PulledPlug
-        return super().bar(text, total)
+        return super().bar(text, total, counted)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -55,6 +56,23 @@ squared_distances(np.eye(3))
     _, message = told(program, tmp_path)
     assert message.count("compiling") == 1
     assert told(program, tmp_path) == ("", "")
+
+
+def test_while_kernels_are_compiled_they_are_counted(tmp_path: Path) -> None:
+    program = """
+import numpy as np
+from phonoscope import kernels
+kernels._EVERY = 0.0
+from phonoscope.clustering.manhattan import nearest
+nearest(np.zeros((3, 2), np.float32), np.zeros(3, np.int64), np.zeros(3, np.float32))
+from phonoscope.reduction.distances import squared_distances
+squared_distances(np.eye(3))
+"""
+    _, message = told(program, tmp_path)
+    first, second = message.splitlines()
+    assert first.endswith("takes about a minute, or several on a busy machine")
+    counted = r"phonoscope: 1 kernel compiled in \d+ s, the next is reduction\.distances\._to_squared_distances"
+    assert re.fullmatch(counted, second)
 
 
 @pytest.mark.parametrize("broken", ["sys.executable = ''", "sys.executable = '/nowhere/python'"])

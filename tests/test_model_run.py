@@ -138,7 +138,7 @@ class Heard(Quiet):
             raise KeyboardInterrupt
 
     @contextmanager
-    def bar(self, text: str, total: int) -> Iterator[Callable[[int], None]]:  # noqa: ARG002
+    def bar(self, text: str, total: int, counted: str) -> Iterator[Callable[[int], None]]:  # noqa: ARG002
         self.say(text)
         yield lambda _steps: None
 
@@ -326,10 +326,10 @@ class Plug(Quiet):
     def say(self, text: str) -> None:
         self.said.append(text)
 
-    def bar(self, text: str, total: int):  # type: ignore[no-untyped-def] # noqa: ANN201
+    def bar(self, text: str, total: int, counted: str):  # type: ignore[no-untyped-def] # noqa: ANN201
         if text == "clustering":
             raise PulledPlug
-        return super().bar(text, total)
+        return super().bar(text, total, counted)
 
 
 def test_another_model_replaces_the_run_when_told_to(probed: Run, corpus: Path, place: Path) -> None:

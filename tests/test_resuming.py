@@ -58,11 +58,11 @@ class Listening(Quiet):
     def warn(self, text: str) -> None:
         self.warned.append(text)
 
-    def bar(self, text: str, total: int):  # type: ignore[no-untyped-def] # noqa: ANN201
+    def bar(self, text: str, total: int, counted: str):  # type: ignore[no-untyped-def] # noqa: ANN201
         if text == self.until:
             raise KeyboardInterrupt
         self.bars.append(text)
-        return super().bar(text, total)
+        return super().bar(text, total, counted)
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +217,9 @@ def test_too_many_clusters_leave_the_run_as_it_is(copy: Run, corpus: Path) -> No
 
 
 def test_another_seed_and_another_corpus_redo_everything(copy: Run, corpus: Path) -> None:
+    special = r"another setting clustering\.k \(0: as many as phones in the panel\) than asked for \(3\);"
+    with pytest.raises(RunDirectoryError, match=special):
+        run(corpus, out=copy.path, settings=SETTINGS.changed({"clustering.k": 3}))
     with pytest.raises(RunDirectoryError, match=r"another setting seed \(0\).*does everything again"):
         run(corpus, out=copy.path, settings=SETTINGS.changed({"seed": 1}))
     with pytest.raises(RunDirectoryError, match=r"another corpus .*does everything again"):

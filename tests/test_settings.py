@@ -53,6 +53,19 @@ def test_what_a_setting_may_not_be(changes: dict[str, Any], message: str) -> Non
         Settings().changed(changes)
 
 
+def test_a_special_value_is_told_with_its_meaning() -> None:
+    settings = Settings().changed({"structure.draws": 0, "probe.offset": 0.01, "corpus.phones": "own"})
+    told = {name: settings.worded(name) for name, _ in settings.flat()}
+    assert told["clustering.k"] == "0: as many as phones in the panel"
+    assert told["selection.k"] == "0: what the criterion chooses"
+    assert told["structure.draws"] == "0: none"
+    assert told["corpus.tier"] == "empty: found by its usual names"
+    assert (told["corpus.audio"], told["probe.offset"], told["corpus.phones"]) == ("empty", "0.01", "own")
+    assert (told["seed"], told["clustering.landmarks"]) == ("0", "1000")
+    text = next(f.metadata["help"] for f in dataclasses.fields(settings.clustering) if f.name == "k")
+    assert text == "number of clusters; 0: as many as phones in the panel"
+
+
 def test_the_nearest_name_is_offered() -> None:
     with pytest.raises(UnknownSettingError, match=r"did you mean 'reduction\.perplexity'\?"):
         Settings().changed({"reduction.perplexty": 3})

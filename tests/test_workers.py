@@ -118,7 +118,7 @@ class Heard(Quiet):
         self.said.append(text)
 
     @contextmanager
-    def bar(self, text: str, total: int) -> Iterator[Callable[[int], None]]:  # noqa: ARG002
+    def bar(self, text: str, total: int, counted: str) -> Iterator[Callable[[int], None]]:  # noqa: ARG002
         yield lambda _steps: self.at_step()
 
 

@@ -127,7 +127,7 @@ def _cluster(run: Run, phones: list[str], settings: Settings, progress: Progress
     splits = settings.selection.stability_splits
     cells = len(REDUCTIONS) * settings.evaluation.seeds
     steps = sum(clusterings(ks, criteria_of(name, splits), splits) + cells for name in CLUSTERERS)
-    with progress.bar("clustering", len(run.layers) * steps) as advance:
+    with progress.bar("clustering", len(run.layers) * steps, "clusterings") as advance:
         done = {}
         for found in _layers(run, phones, settings, (k, ks), advance, workers):
             done[found.layer] = found

@@ -52,7 +52,7 @@ def appraise(run: Run, settings: Settings, progress: Progress, workers: Workers 
     labels = _labels(run)
     seeds = list(dict.fromkeys(seed for of_seeds in labels.values() for seed in of_seeds))
     weights = _Weights(panel, settings.evaluation.replicates)
-    with progress.bar("measures", len(run.layers) + len(labels) * len(seeds)) as advance:
+    with progress.bar("measures", len(run.layers) + len(labels) * len(seeds), "layers and clusterings") as advance:
         layers = list(run.layers)
         by_layer: dict[str, tuple[Outcomes, Outcomes]] = {}
 

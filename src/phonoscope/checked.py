@@ -11,9 +11,25 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def setting(default: Any, text: str, *, low: float | None = None, high: float | None = None) -> Any:  # noqa: ANN401
-    """Declare a setting: its default, what it means, and the range of a number (both ends belong to it)."""
-    return field(default=default, metadata={"help": text, "low": low, "high": high})
+def setting(
+    default: Any,  # noqa: ANN401
+    text: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    means: Mapping[Any, str] | None = None,
+) -> Any:  # noqa: ANN401
+    """Declare a setting: its default, what it means, and the range of a number (both ends belong to it).
+
+    `means` tells what special values stand for, such as 0 for "as many as are needed"; it is a part of the help.
+    """
+    special = means or {}
+    text = "; ".join([text, *(f"{_shown(value)}: {meaning}" for value, meaning in special.items())])
+    return field(default=default, metadata={"help": text, "low": low, "high": high, "means": special})
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401
+    return "empty" if value == "" else str(value)
 
 
 class Checked:
@@ -30,6 +46,16 @@ class Checked:
             name = f"{stage}.{f.name}" if stage else f.name
             value = _checked(name, value, hints[f.name], f.metadata)
             object.__setattr__(self, f.name, value)
+
+    def worded(self, name: str) -> str:
+        """Return the value of "name" or "group.name" as a sentence tells it: a special one with its meaning."""
+        group, _, inner = name.rpartition(".")
+        if group:
+            found: Checked = getattr(self, group)
+            return found.worded(inner)
+        value = getattr(self, name)
+        means = next(f.metadata["means"] for f in fields(self) if f.name == name)  # type: ignore[arg-type]
+        return f"{_shown(value)}: {means[value]}" if value in means else _shown(value)
 
 
 def _checked(name: str, value: Any, kind: Any, metadata: Mapping[str, Any]) -> Any:  # noqa: ANN401

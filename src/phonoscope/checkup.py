@@ -151,20 +151,22 @@ def check(
             end = info.duration if one.spoken.end is None else min(one.spoken.end, info.duration)
             problems.add(interval_problems(one, start, end - start, found.folded))
     matches: list[Match] = []
-    with progress.bar("listening", len(recordings(found))) as advance:
+    with progress.bar("listening", len(recordings(found)), "recordings") as advance:
         for heard in listen(found, jobs):
             problems.add(heard.problems)
             matches += heard.matches
             advance(1)
     problems.add(whole.shift_problems(matches))
     problems.add(whole.lone_labels(found))
+    phones = _phones(found, corpus)
+    problems.add(whole.absent_phones(dict(phones.select("phone", "segments").iter_rows())))
     empty = [u for u in found.utterances if not u.segments]
     problems.add(Problem("no phones", "warning", "not one label of it is a phone", u.audio, None, u.id) for u in empty)
     return Checkup(
         survey=found,
         corpus=corpus,
         problems=problems,
-        phones=_phones(found, corpus),
+        phones=phones,
         panel=_panel(corpus),
         speakers=_speakers(found),
         shift=whole.overall_shift(matches),

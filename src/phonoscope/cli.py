@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
+from contextlib import contextmanager
 from dataclasses import field as dataclass_field
 from dataclasses import fields, is_dataclass, make_dataclass
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
-from cyclopts import App, CycloptsError, Group, Parameter, UnknownOptionError
+from cyclopts import (
+    App,
+    CoercionError,
+    CycloptsError,
+    Group,
+    MissingArgumentError,
+    Parameter,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
 
 from phonoscope import __version__
 from phonoscope.errors import BrokenFilesError, PhonoscopeError, SettingError, UnknownSettingError
@@ -19,7 +32,10 @@ from phonoscope.progress import progress_for
 from phonoscope.settings import PRESETS, Settings, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from types import FrameType
+
+    from cyclopts import Token
 
     from phonoscope.results import Run
 
@@ -28,11 +44,38 @@ _SETTINGS = Group(
 )
 
 
+_CALLS = {
+    "run": "phonoscope run CORPUS --out FOLDER",
+    "probe": "phonoscope probe MODEL CORPUS --out FOLDER",
+    "report": "phonoscope report RUN",
+    "check": "phonoscope check CORPUS",
+    "compare": "phonoscope compare RUN RUN --out PAGE.html",
+    "sample": "phonoscope sample RUN 0 17",
+    "synth": "phonoscope synth FOLDER",
+}
+_NEEDED = {
+    "out": "with --out where the results go",
+    "corpus": "the corpus",
+    "model": "the model",
+    "run": "the run's folder",
+    "directory": "the folder to write",
+}
+
+
+def _number(_kind: object, tokens: Sequence[Token]) -> float | str:
+    """Read a number; what is none stays as it is, and the settings refuse it in their words."""
+    try:
+        return float(tokens[0].value)
+    except ValueError:
+        return tokens[0].value
+
+
 def _option(name: str, kind: Any, default: Any, text: str) -> tuple[str, Any, Any]:  # noqa: ANN401
     shown = str(default).lower() if isinstance(default, bool) else default
     if kind is bool:  # --name VALUE as for all others, not a flag
         kind = Literal["true", "false"]
     metavar = None
+    converter = _number if kind in {int, float} else None
     if kind is int:  # read as any number: cyclopts would round 1.5, the settings refuse it
         kind, metavar = float, "INT"
     parameter = Parameter(
@@ -41,6 +84,7 @@ def _option(name: str, kind: Any, default: Any, text: str) -> tuple[str, Any, An
         group=_SETTINGS,
         negative="",
         metavar=metavar,
+        converter=converter,
     )
     # None stands for "not given", so that presets and files are not overruled by defaults
     return name.replace(".", "_"), Annotated[kind | None, parameter], dataclass_field(default=None)
@@ -424,22 +468,69 @@ def synth(
     write_synthetic(directory, settings.synth, jobs=resolve_jobs(jobs), progress=progress_for(sys.stderr, quiet=quiet))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit status: 0 done, 2 the input is wrong, 1 anything else."""
-    complaints = Terminal(stderr=True)
+def _complaint(error: CycloptsError) -> str:
+    """Say what is wrong with a command as the rest of phonoscope would."""
+    command = error.command_chain[-1] if error.command_chain else ""
+    argument = error.argument
+    if isinstance(error, MissingArgumentError) and argument is not None:
+        needed = _NEEDED.get(argument.name.lstrip("-").lower())
+        if needed and command in _CALLS:
+            return f"name {needed}, as in `{_CALLS[command]}`"
+        return f"{argument.name}: its value is missing"
+    if isinstance(error, CoercionError) and error.token is not None and error.target_type in {int, float}:
+        name = error.token.keyword or (argument.name if argument else "a number")
+        wanted = "a whole number" if error.target_type is int else "a number"
+        return f"{name} = {error.token.value!r}: it has to be {wanted}"
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        return f"{error.unused_tokens[0]!r} is one name too many; `phonoscope {command} --help` tells what may be given"
+    return " ".join(str(error).split())
+
+
+@contextmanager
+def _terminable() -> Iterator[list[int]]:
+    """Let SIGTERM end a command as Ctrl-C does; give the list that the signal is put into.
+
+    Not in other threads, which can not do so; nor under torchrun, which ends its processes by it while they may wait
+    for each other where Python is not asked.
+    """
+    received: list[int] = []
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    if os.environ.get("WORLD_SIZE", "1") != "1" or threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    before = signal.signal(signal.SIGTERM, end)
     try:
-        status = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        yield received
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit status: 0 done, 2 the input is wrong, 1 anything else.
+
+    A command that a signal ended has 128 and the signal's number.
+    """
+    complaints = Terminal(stderr=True)
+    received: list[int] = []
+    try:
+        with _terminable() as received:
+            status = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except UnknownOptionError as error:
         known = [name for name, _ in Settings().flat()]
         name = error.token.keyword or error.token.value
         problem: Exception = UnknownSettingError(name.lstrip("-"), known)
     except CycloptsError as error:
-        problem = SettingError(" ".join(str(error).split()).replace("requires an argument", "is missing"))
+        problem = SettingError(_complaint(error))
     except PhonoscopeError as error:
         problem = error
     except KeyboardInterrupt:
-        complaints.print("interrupted; the same command goes on from here", markup=False)
-        return 130
+        what = "ended by SIGTERM" if received else "interrupted"
+        complaints.print(f"{what}; the same command goes on from here", markup=False)
+        return 128 + (received or [signal.SIGINT])[0]
     else:
         return status or 0
     text = printable(str(problem), lines=isinstance(problem, BrokenFilesError))

@@ -45,7 +45,7 @@ def difference_table(
         Where to tell how far it is.
     """
     rows: list[Row] = []
-    with progress.bar("differences", len(relations)) as advance:
+    with progress.bar("differences", len(relations), "pairs of runs") as advance:
         for a, b in combinations(runs, 2):
             for what in a.draws:
                 if what in b.draws and what[2] in measures:

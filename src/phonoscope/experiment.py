@@ -37,7 +37,7 @@ from phonoscope.recogniser.inference import predict
 from phonoscope.recogniser.training import train
 from phonoscope.report.write import write_report
 from phonoscope.results import Run
-from phonoscope.rundir import claim, clear, left_over, prepare, record
+from phonoscope.rundir import claim, clear, left_over, prepared, record
 from phonoscope.settings import Settings
 from phonoscope.signal.frames import FrameTable, read_frames
 from phonoscope.signal.keeping import forget_features
@@ -105,8 +105,7 @@ def run(
     jobs = resolve_jobs(jobs)
     result = Run(Path(out))
     name = corpus_name(corpus)
-    prepare(result.path)
-    with sole_use(result.path, progress), limited_threads(jobs):
+    with prepared(result.path), sole_use(result.path, progress), limited_threads(jobs):
         found = claim(result.path, settings, name, overwrite=overwrite)
         with open_workers(scheduler, cluster, progress) as workers:
             stages = Stages(result.path, settings, jobs, progress, found, overwrite, device=device, workers=workers)

@@ -76,7 +76,7 @@ def class_entries(run: Run, settings: Settings, table: FeatureTable, progress: P
     entries = []
     wanted = list(_wanted(run.selection, settings))
     labels = run.sweep
-    with progress.bar("classes", len(wanted)) as advance:
+    with progress.bar("classes", len(wanted), "clusterings") as advance:
         for key, (layer, clusterer, k), ways, main, at_edge in wanted:
             chosen = labels.filter(layer=layer, clusterer=clusterer, k=k)["cluster"].to_numpy()
             named = _named(phones, chosen, table, settings)
@@ -177,7 +177,7 @@ def _organisation(run: Run, settings: Settings, ipa: Mapping[str, str], progress
     phones = run.panel["phone"].to_list()
     tables = []
     permutations = settings.selection.permutations
-    with progress.bar("hierarchy", len(run.layers)) as advance:
+    with progress.bar("hierarchy", len(run.layers), "layers") as advance:
         for layer in run.layers:
             activations = run.activations(layer)
             names, means = mean_maps(activations, phones, activations.shape[1:])

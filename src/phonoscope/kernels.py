@@ -15,6 +15,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
 _PROGRAM = "from phonoscope.kernels import serve; serve()"
+_EVERY = 10.0
+"""Seconds of compiling after which it is told again how far it is."""
 
 
 class _Compiler:
@@ -35,6 +38,7 @@ class _Compiler:
         self._process: subprocess.Popen[bytes] | None = None
         self.serving = False  # this process is the one apart
         self._broken = False
+        self._done, self._seconds, self._told = 0, 0.0, 0.0
 
     def compile(self, module: str, name: str, signature: object) -> bool:
         """Have a kernel compiled for types of arguments; tell whether that was done."""
@@ -46,9 +50,13 @@ class _Compiler:
             process = self._process
             if process is None or process.stdin is None or process.stdout is None:
                 return False
+            self._tell(f"{module.removeprefix('phonoscope.')}.{name}")
+            started = time.monotonic()
             pickle.dump((module, name, signature), process.stdin)
             process.stdin.flush()
             answer = process.stdout.readline()
+            self._done += 1
+            self._seconds += time.monotonic() - started
         except (OSError, pickle.PicklingError):
             answer = b""
         if not answer:  # no such process can be had here: everything is compiled in this one
@@ -56,11 +64,19 @@ class _Compiler:
             self.stop()
         return answer == b"done\n"
 
+    def _tell(self, following: str) -> None:
+        """Tell now and then how far it is; of how many is not known, as each is compiled when it is first called."""
+        if self._done and self._seconds - self._told >= _EVERY:
+            self._told = self._seconds
+            done = f"{self._done} kernel{'s' * (self._done > 1)} compiled in {self._seconds:.0f} s"
+            print(f"phonoscope: {done}, the next is {following}", file=sys.stderr, flush=True)  # noqa: T201
+
     def _start(self) -> None:
         if not sys.executable:
             return
         print(  # noqa: T201 - also where the library is used without the command line: silence looks like a fault
-            "phonoscope: compiling its kernels; this happens once after an installation, and takes about a minute",
+            "phonoscope: compiling its kernels; this happens once after an installation, and takes about a minute, or "
+            "several on a busy machine",
             file=sys.stderr,
             flush=True,
         )

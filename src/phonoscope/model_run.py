@@ -24,7 +24,7 @@ from phonoscope.probing.panel import draw_panel
 from phonoscope.progress import Progress, Quiet
 from phonoscope.recogniser.inference import predict
 from phonoscope.results import Run
-from phonoscope.rundir import claim, prepare
+from phonoscope.rundir import claim, prepared
 from phonoscope.settings import Settings
 from phonoscope.workers import Processes
 
@@ -96,8 +96,7 @@ def probe(
         else:
             found = resolve(model, settings.probe, download=download)
             settings = settings.changed({"probing.correct_only": False})
-        prepare(result.path)
-        with sole_use(result.path, progress):
+        with prepared(result.path), sole_use(result.path, progress):
             there = claim(result.path, settings, name, overwrite=overwrite, about=found.about)
             common = (result.path, settings, jobs, progress, there, overwrite, found.about)
             with open_workers(scheduler, cluster, progress) as workers:

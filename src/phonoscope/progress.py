@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as RichBars
 
 from phonoscope.printing import Terminal, printable
@@ -28,8 +28,11 @@ class Progress(Protocol):
     def warn(self, text: str) -> None:
         """Tell something that the user must not miss."""
 
-    def bar(self, text: str, total: int) -> AbstractContextManager[Advance]:
-        """Start a job of `total` steps; the context's value takes the number of steps just done."""
+    def bar(self, text: str, total: int, counted: str) -> AbstractContextManager[Advance]:
+        """Start a job of `total` steps; the context's value takes the number of steps just done.
+
+        `counted` says what a step is, in the plural: "1 of 2,224 clusterings".
+        """
 
 
 class Quiet:
@@ -43,7 +46,7 @@ class Quiet:
         print(f"warning: {printable(text, lines=False)}", file=sys.stderr)  # noqa: T201
 
     @contextmanager
-    def bar(self, text: str, total: int) -> Iterator[Advance]:  # noqa: ARG002
+    def bar(self, text: str, total: int, counted: str) -> Iterator[Advance]:  # noqa: ARG002
         """Count for nobody."""
         yield lambda _steps: None
 
@@ -65,7 +68,7 @@ class Plain(Quiet):
         self.say(f"warning: {text}")
 
     @contextmanager
-    def bar(self, text: str, total: int) -> Iterator[Advance]:
+    def bar(self, text: str, total: int, counted: str) -> Iterator[Advance]:
         """Print how far the job is, now and then."""
         start = last = time.monotonic()
         done = 0
@@ -75,7 +78,7 @@ class Plain(Quiet):
             done += steps
             if time.monotonic() - last >= self.every:
                 last = time.monotonic()
-                self.say(f"{text}: {done} of {total}")
+                self.say(f"{text}: {done:,} of {total:,} {counted}")
 
         yield advance
         self.say(f"{text}: done in {time.monotonic() - start:.1f} s")
@@ -96,17 +99,17 @@ class Bars:
         self._console.print(f"warning: {printable(text, lines=False)}", style="yellow", markup=False)
 
     @contextmanager
-    def bar(self, text: str, total: int) -> Iterator[Advance]:
+    def bar(self, text: str, total: int, counted: str) -> Iterator[Advance]:
         """Show one bar until the job is done."""
         columns = (
             TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
+            BarColumn(bar_width=None),  # as wide as the others leave room for
+            TextColumn("{task.completed:,.0f} of {task.total:,.0f} {task.fields[counted]}", markup=False),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
         with RichBars(*columns, console=self._console) as bars:
-            task = bars.add_task(printable(text, lines=False), total=total)
+            task = bars.add_task(printable(text, lines=False), total=total, counted=counted)
             yield lambda steps: bars.advance(task, steps)
 
 

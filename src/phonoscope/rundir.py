@@ -9,6 +9,7 @@ import platform
 import re
 import tempfile
 import tomllib
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from phonoscope.settings import Settings
 from phonoscope.stages import STAGES, first_stages, listed, with_what_follows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from phonoscope.manifest import Manifest
@@ -69,24 +70,33 @@ class Claim:
     stale: tuple[str, ...] = ()
 
 
-def prepare(out: Path) -> None:
-    """Make the run directory, and see that it can be written.
+@contextmanager
+def prepared(out: Path) -> Iterator[None]:
+    """Make the run directory, and see that it can be written; if nothing was put into it in the end, it goes again.
 
     Raises
     ------
     RunDirectoryError
         It can not.
     """
-    if out.exists() and not out.is_dir():
-        msg = f"{out}: this is a file; name a folder for the run with --out"
-        raise RunDirectoryError(msg)
+    made: list[Path] = []
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass  # better to know now than after an hour of training
-    except OSError as error:
-        msg = f"{out}: the folder can not be made, read or written ({error.strerror}); name another with --out"
-        raise RunDirectoryError(msg) from None
+        try:
+            if out.exists() and not out.is_dir():
+                msg = f"{out}: this is a file; name a folder for the run with --out"
+                raise RunDirectoryError(msg)
+            made = [folder for folder in (out, *out.parents) if not folder.exists()]
+            out.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=out):
+                pass  # better to know now than after an hour of training
+        except OSError as error:
+            msg = f"{out}: the folder can not be made, read or written ({error.strerror}); name another with --out"
+            raise RunDirectoryError(msg) from None
+        yield
+    finally:
+        with suppress(OSError):  # the first that holds something stays, and with it those above
+            for folder in made:
+                folder.rmdir()
 
 
 def claim(
@@ -135,7 +145,9 @@ def claim(
     if overwrite:
         stale = () if everything else (*with_what_follows(first),)
         return Claim(not everything, changed, stale)
-    what = different or f"setting {changed[0]} ({before[changed[0]]}) than asked for ({now[changed[0]]})"
+    what = different or (
+        f"setting {changed[0]} ({there.worded(changed[0])}) than asked for ({settings.worded(changed[0])})"
+    )
     more = "" if different or len(changed) == 1 else f", and {len(changed) - 1} more"
     again = "everything again" if everything else f"{listed(first)} and what follows again, and keeps the rest"
     msg = (

@@ -37,10 +37,11 @@ class CorpusSettings(Checked):
         "stand); auto: by the format and the labels",
     )
     folding: str = setting("", "CSV file of columns label and phone: what the labels stand for")
-    tier: str = setting("", "name of the tier that holds the phones; empty: found by its usual names")
+    tier: str = setting("", "name of the tier that holds the phones", means={"": "found by its usual names"})
     speaker: str = setting(
         "",
-        "pattern (regular expression with one group) that finds the speaker in a file's path; empty: its folder",
+        "pattern (regular expression with one group) that finds the speaker in a file's path",
+        means={"": "its folder"},
     )
     split: Literal["auto", "utterance", "speaker", "folder", "corpus", "lists"] = setting(
         "auto",
@@ -161,8 +162,8 @@ class ProbeSettings(Checked):
 
     layers: str = setting(
         "",
-        "layers to probe, names or patterns with * separated by commas, or all; empty: those of the model's adapter, "
-        "or all innermost ones",
+        "layers to probe, names or patterns with * separated by commas, or all",
+        means={"": "those of the model's adapter, or all innermost ones"},
     )
     pool: Literal["none", "mean"] = setting(
         "none", "mean: of a frame with several axes only the first (the maps) is kept, the others are averaged"
@@ -171,7 +172,11 @@ class ProbeSettings(Checked):
         0.0, "frames a second of stored activations, or of a network without an adapter", low=0, high=1_000_000
     )
     offset: float = setting(
-        -1.0, "seconds at which their frame 0 is centred; -1: half a frame, 0.5 / frame_rate", low=-1, high=100
+        -1.0,
+        "seconds at which their frame 0 is centred",
+        low=-1,
+        high=100,
+        means={-1: "half a frame, 0.5 / frame_rate"},
     )
     sample_rate: int = setting(0, "audio that a network without an adapter wants, Hz", low=0, high=1_000_000)
 
@@ -190,7 +195,7 @@ class ReductionSettings(Checked):
 class ClusteringSettings(Checked):
     """k-medians and spectral clustering."""
 
-    k: int = setting(0, "number of clusters; 0: the number of phones in the panel", low=0, high=1_000_000)
+    k: int = setting(0, "number of clusters", low=0, high=1_000_000, means={0: "as many as phones in the panel"})
     kmedians_init: Literal["pilot", "random"] = setting(
         "pilot", "start of k-medians; pilot: the centres of a run on a tenth of the samples"
     )
@@ -229,7 +234,7 @@ class SelectionSettings(Checked):
     spectral_criterion: Literal["ratio", "first_minimum", "silhouette", "davies_bouldin", "stability", "eigengap"] = (
         setting("stability", "what chooses the number of spectral clusters; ratio: the paper's")
     )
-    k: int = setting(0, "number of classes; 0: what the criterion chooses", low=0, high=1_000_000)
+    k: int = setting(0, "number of classes", low=0, high=1_000_000, means={0: "what the criterion chooses"})
     reduction: Literal["none", "pca", "tsne"] = setting("pca", "in which reduction of a layer the classes are sought")
     ratio_of: Literal["sums", "means"] = setting(
         "sums", "what k-medians' ratio compares within and between clusters: sums or means of distances"
@@ -238,7 +243,7 @@ class SelectionSettings(Checked):
         "affinity", "which matrix's blocks the spectral ratio compares: A, or D^-1/2 A D^-1/2"
     )
     stability_splits: int = setting(
-        2, "random halvings of the panel for the stability criterion; 0: leave it out", low=0, high=1_000
+        2, "random halvings of the panel for the stability criterion", low=0, high=1_000, means={0: "leave it out"}
     )
     sample: int = setting(
         5_000,
@@ -307,7 +312,7 @@ class StructureSettings(Checked):
     largest: int = setting(
         10_000, "samples in the largest part of the panel that is clustered", low=10, high=10_000_000
     )
-    draws: int = setting(3, "parts of each size that are clustered; 0: none", low=0, high=1_000)
+    draws: int = setting(3, "parts of each size that are clustered", low=0, high=1_000, means={0: "none"})
 
 
 @dataclass(frozen=True)

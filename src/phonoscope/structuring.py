@@ -93,7 +93,7 @@ def structure(run: Run, settings: Settings, progress: Progress) -> None:
     found: dict[str, list[Any]] = {}
     lock = Lock()
 
-    with progress.bar("structure", 2 * len(run.layers)) as advance:
+    with progress.bar("structure", 2 * len(run.layers), "steps, two a layer") as advance:
 
         def measure(layer: str) -> None:
             activations = run.activations(layer)

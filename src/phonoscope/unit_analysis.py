@@ -73,7 +73,7 @@ def analyse_units(run: Run, settings: Settings, progress: Progress) -> None:
     tables: dict[str, list[pl.DataFrame]] = {name: [] for name in _FILES}
     orders = {}
     widths = {layer: run.activations(layer).shape[1] for layer in run.layers}
-    with progress.bar("units", sum(widths.values())) as advance:
+    with progress.bar("units", sum(widths.values()), "units") as advance:
         for layer, width in widths.items():
             found = _layer(run.activations(layer), rows, kept, contrasts, settings)
             with written_whole([about.with_name(f"{layer}.npy")]) as (temporary,):

@@ -513,8 +513,8 @@ class Counting(Quiet):
         self.done: dict[str, int] = {}
 
     @contextmanager
-    def bar(self, text: str, total: int) -> Iterator[Callable[[int], None]]:
-        del total
+    def bar(self, text: str, total: int, counted: str) -> Iterator[Callable[[int], None]]:
+        del total, counted
 
         def advance(steps: int) -> None:
             self.done[text] = self.done.get(text, 0) + steps

@@ -375,7 +375,7 @@ class Interrupting(Quiet):
     """Stops the work as Ctrl-C does, at the third utterance."""
 
     @contextmanager
-    def bar(self, text: str, total: int) -> Iterator[object]:  # type: ignore[override]  # noqa: ARG002
+    def bar(self, text: str, total: int, counted: str) -> Iterator[object]:  # type: ignore[override]  # noqa: ARG002
         done = 0
 
         def advance(steps: int) -> None:

@@ -48,7 +48,7 @@ class Plug(Quiet):
         self.warned.append(text)
 
     @contextmanager
-    def bar(self, text: str, total: int) -> Iterator[Advance]:  # noqa: ARG002
+    def bar(self, text: str, total: int, counted: str) -> Iterator[Advance]:  # noqa: ARG002
         self.begun.append(text)
 
         def advance(_steps: int) -> None:

@@ -74,7 +74,7 @@ def test_progress_says_a_line_each(make: type[Progress], capsys: pytest.CaptureF
     progress = make()
     progress.say(f"a\nwarning: {NASTY}")
     progress.warn(f"a\n{NASTY}")
-    with progress.bar(NASTY, 2) as advance:
+    with progress.bar(NASTY, 2, "steps") as advance:
         advance(2)
     printed = capsys.readouterr().err
     assert not CONTROL.search(printed)

@@ -220,7 +220,7 @@ class Counting(Quiet):
         self.total = self.done = 0
 
     @contextmanager
-    def bar(self, text: str, total: int) -> Iterator[Advance]:  # noqa: ARG002 - a bar has a text
+    def bar(self, text: str, total: int, counted: str) -> Iterator[Advance]:  # noqa: ARG002 - a bar has a text
         self.total = total
 
         def advance(steps: int) -> None:

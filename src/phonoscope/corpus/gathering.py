@@ -64,7 +64,7 @@ def gather(units: Sequence[Unit], *, jobs: int, progress: Progress) -> Gathered:
     gathered = Gathered()
     numbers: dict[str, int] = {}
     paths: dict[Path, Path] = {}  # each once, although other processes send copies
-    with progress.bar("reading the corpus", len(units)) as advance:
+    with progress.bar("reading the corpus", len(units), "files") as advance:
         for first, (labels, results) in _results(units, jobs):
             known = np.array([numbers.setdefault(label, len(numbers)) for label in labels], np.uint32)
             for i, found in enumerate(results, first):

@@ -31,7 +31,10 @@ def read_headers(paths: Iterable[Path], *, jobs: int, progress: Progress) -> dic
 
     found: dict[Path, AudioInfo | AudioError] = {}
     todo = list(dict.fromkeys(paths))
-    with progress.bar("reading the audio's headers", len(todo)) as advance, ThreadPoolExecutor(jobs) as pool:
+    with (
+        progress.bar("reading the audio's headers", len(todo), "recordings") as advance,
+        ThreadPoolExecutor(jobs) as pool,
+    ):
         for path, info in zip(todo, pool.map(one, todo), strict=True):
             found[path] = info
             advance(1)

@@ -129,7 +129,7 @@ def build(folder: Path, settings: SynthSettings, *, jobs: int, progress: Progres
         }
         for number, start in enumerate(range(0, len(takes), _TAKES_A_SHARD))
     ]
-    with progress.bar("speaking the built-in corpus", len(takes)) as advance:
+    with progress.bar("speaking the built-in corpus", len(takes), "utterances") as advance:
         answers(shards, jobs=jobs, folder=folder.parent, heard=lambda _: advance(1))
     told = "".join(f"{name} = {value}\n" for name, value in asdict(settings).items())
     (folder / "README.txt").write_text(_README + told, encoding="utf-8", newline="\n")

@@ -111,7 +111,7 @@ def collect(
         items: Iterator[Batch] = ([(u, samples[rows[u.id]]) for u in batch] for batch in batches)
         units = {name: layer.units for name, layer in layers.items()}
         work = (workers or Here()).map(_read, items, shared=(source, units, mean), whole=True, name=_batch_name)
-        with progress.bar("activations", samples.height) as advance:
+        with progress.bar("activations", samples.height, "samples") as advance:
             for i, found in work:
                 for utterance, of in zip(batches[i], found, strict=True):
                     for name, file in files.items():

@@ -77,7 +77,7 @@ def write_activations(
 
         shared = model, tuple(sizes)
         work = (workers or Here()).map(_answers, windows(), shared=shared, whole=True, name=_batch_name)
-        with progress.bar("activations", n_samples) as advance:
+        with progress.bar("activations", n_samples, "samples") as advance:
             for i, found in work:
                 first, last = batches[i]
                 for name, file in files.items():

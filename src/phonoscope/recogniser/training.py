@@ -99,7 +99,7 @@ def train(
             number = len(history) + 1
             ranks.tell(_GO_ON)
             with ranks.together():
-                with progress.bar(f"epoch {number}", len(material.rows)) as advance:
+                with progress.bar(f"epoch {number}", len(material.rows), "windows") as advance:
                     training_loss = fitting.epoch(advance)
                 log_posterior = fitting.posteriors()
             measured = validation.measure(log_posterior)

@@ -28,7 +28,7 @@ def summary(found: Checkup) -> list[tuple[str, str]]:
             f"{found.minutes:.1f} minutes in {len(survey.utterances):,} utterances, {len(survey.headers):,} recordings",
         ),
         ("speakers", f"{found.speakers.height:,}"),
-        ("phone set", survey.notation.note),
+        ("phone set", survey.notation.note.removeprefix("The phone set is ")),
     ]
     if found.corpus is not None:
         parts = [len(found.corpus.of(part)) for part in ("train", "validation")]
@@ -51,7 +51,9 @@ def tables(found: Checkup) -> Iterator[Table]:
     yield _phones(found)
     corpus = found.corpus
     if corpus is not None and corpus.folded:
-        table = Table(title="Labels that were folded", title_justify="left", show_header=False)
+        table = Table(
+            "phone", "labels that stand for it, and tokens", title="Labels that were folded", title_justify="left"
+        )
         by_phone: dict[str, list[str]] = {}
         for (label, phone), n in corpus.folded.items():
             by_phone.setdefault(phone, []).append(f"{label!r} {n:,}")

@@ -214,7 +214,7 @@ def measure_formants(
         msg = f"the corpus has no utterance {min(unknown)!r}"
         raise ValueError(msg)
     found = np.full((tokens.height, len(ceilings), 2), np.nan)
-    with progress.bar("formants", tokens.height) as advance:
+    with progress.bar("formants", tokens.height, "vowels") as advance:
         for (utterance,), of in tokens.group_by("utterance", maintain_order=True):
             wave = utterance_audio(utterances[str(utterance)], _RATE)
             middles = ((of["start"] + of["end"]) / 2).to_list()

@@ -162,7 +162,7 @@ def _fill(
     frames: list[int] = []
     rows = 0
     with (
-        progress.bar("features", len(utterances)) as advance,
+        progress.bar("features", len(utterances), "utterances") as advance,
         extracting as found,
     ):
         for i, static, total in found:

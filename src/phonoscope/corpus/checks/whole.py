@@ -14,7 +14,7 @@ from phonoscope.corpus.recordings import same_recordings
 from phonoscope.signal.audio import AudioInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from phonoscope.corpus.checks.listening import Match
@@ -79,7 +79,8 @@ def duplicates(found: Survey) -> Iterator[Problem]:
     first = same_recordings(found.headers)
     for path, of in first.items():
         if path != of:
-            yield Problem("duplicate audio", "warning", f"the same recording as {found.tree.shown(of)}", path)
+            text = f"the same recording as {found.tree.shown(of)}; both are kept on the same side of the split"
+            yield Problem("duplicate audio", "warning", text, path)
     within: dict[tuple[Path, int | None], list[tuple[float, float, str]]] = defaultdict(list)
     for u in found.utterances:
         within[u.audio, u.channel].append((u.start, u.start + u.duration, u.id))
@@ -91,6 +92,15 @@ def duplicates(found: Survey) -> Iterator[Problem]:
                 yield Problem("overlapping utterances", "warning", text, path, a, name)
             if b > end:
                 end, before = b, name
+
+
+def absent_phones(segments: Mapping[str, int]) -> Iterator[Problem]:
+    """Tell of phones of the set without a segment; where no phone has any, that is the error."""
+    absent = [phone for phone, n in segments.items() if not n]
+    if absent and len(absent) < len(segments):
+        do, are = ("does", "is") if len(absent) == 1 else ("do", "are")
+        names = " ".join(f"/{phone}/" for phone in absent)
+        yield Problem("phones without segments", "note", f"{names} of the phone set {do} not occur, and {are} left out")
 
 
 def lone_labels(found: Survey) -> Iterator[Problem]:
