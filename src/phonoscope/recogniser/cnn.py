@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from phonoscope.recogniser.network import Dropout, Recogniser, start_weights
+from phonoscope.recogniser.pooling import pool_relu
 
+_POOLED = 3, 2  # frequencies that one of mp1 and mp2 stands for
 LAYERS = ("raw", "conv1", "mp1", "conv2", "mp2", "D1", "D2", "D3")
 
 
@@ -44,9 +46,9 @@ class PaperCNN(Recogniser):
     def __init__(self, n_phones: int, *, n_frames: int = 11, n_mels: int = 40, dropout: float = 0.5) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 32, (3, 5))
-        self.mp1 = nn.MaxPool2d((1, 3))
+        self.mp1 = nn.MaxPool2d((1, _POOLED[0]))
         self.conv2 = nn.Conv2d(32, 64, (3, 5))
-        self.mp2 = nn.MaxPool2d((1, 2))
+        self.mp2 = nn.MaxPool2d((1, _POOLED[1]))
         flat = 64 * (n_frames - 4) * (((n_mels - 4) // 3 - 4) // 2)
         self.D1, self.D2, self.D3 = (nn.Linear(*sizes) for sizes in pairwise((flat, 1024, 1024, 1024)))
         self.output = nn.Linear(1024, n_phones)
@@ -56,8 +58,8 @@ class PaperCNN(Recogniser):
     def forward(self, windows: Tensor) -> Tensor:
         """Return the activations before the output function, shape (n, n_phones), for windows (n, 3, time, mel)."""
         # after the pooling, ReLU gives the same numbers and gradients, and has fewer to go through
-        x = torch.relu(self.mp1(self.conv1(windows)))
-        x = torch.relu(self.mp2(self.conv2(x))).flatten(1)
+        x = pool_relu(self.conv1(windows), _POOLED[0])
+        x = pool_relu(self.conv2(x), _POOLED[1]).flatten(1)
         for dense in (self.D1, self.D2, self.D3):
             x = self.dropout(torch.relu(dense(x)))
         logits: Tensor = self.output(x)
