@@ -135,7 +135,7 @@ _BESIDE = (
 _HOW = """\
 Where the time goes, and what is done about it: convolutions' weights and windows lie in the channels_last order, whose
 kernels for pooling are quicker; dropout masks are drawn 16 bits at a time instead of by torch's
-single-threaded Bernoulli draws; ReLU comes after the pooling, which gives the same numbers from a third of the work;
+single-threaded Bernoulli draws; pooling and ReLU are one pass over the numbers' bits, and one back, without indices;
 the optimiser is one fused pass; windows are gathered by a compiled kernel, the next batch's while this one is learned;
 no step waits for its loss to be read; memory that a step frees is kept for the next (on Linux), instead of 7,000 page
 faults a step. What is left are matrix products and convolutions.
