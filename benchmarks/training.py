@@ -24,7 +24,7 @@ import torch
 from measuring import OURS, cores
 from plain_training import LOADER, STORED, PlainTraining
 from run_all import machine
-from training_page import page
+from training_page import LAST, page
 
 from phonoscope.corpus.reading import read_corpus
 from phonoscope.corpus.synth import write_synthetic
@@ -90,7 +90,7 @@ class Side:
         self._process = context.Process(target=_serve, args=(there, name, folder, threads, settings), daemon=True)
         self._process.start()
         self.seconds: list[float] = []
-        self.accuracy = 0.0
+        self.accuracies: list[float] = []
 
     def asked(self, what: str) -> Any:  # noqa: ANN401 - what it is depends on the question
         """Return the answer: ``about``, ``step``, ``rest`` of the epoch, ``accuracy``, ``end``."""
@@ -164,8 +164,8 @@ def measure(folder: Path, threads: int, epochs: int, settings: Settings) -> dict
                     taken.append(time.perf_counter() - start)
             for side in sides.values():
                 side.asked("rest")
-                side.accuracy = side.asked("accuracy")
-            sys.stderr.write(f"epoch {epoch}: { ({name: side.accuracy for name, side in sides.items()}) }\n")
+                side.accuracies.append(side.asked("accuracy"))
+            sys.stderr.write(f"epoch {epoch}: { ({name: side.accuracies[-1] for name, side in sides.items()}) }\n")
     for side in sides.values():
         side.asked("end")
     return {
@@ -177,7 +177,7 @@ def measure(folder: Path, threads: int, epochs: int, settings: Settings) -> dict
             name: {
                 "speed": batch / quickest(side.seconds),
                 "middle": batch / float(np.median(side.seconds)),
-                "accuracy": side.accuracy,
+                "accuracy": float(np.mean(side.accuracies[-LAST:])),
             }
             for name, side in sides.items()
         },

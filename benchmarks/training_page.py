@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _TARGET, _APART = 3.0, 0.01
+LAST = 3  # epochs whose mean accuracy is taken: that of one goes up and down
 
 
 def page(found: Mapping[str, Any]) -> str:
@@ -58,9 +59,10 @@ def page(found: Mapping[str, Any]) -> str:
                 ],
             ),
             (
-                f"Accuracies are those of {first['held_out']:,} validation windows after {first['epochs']} epochs of "
-                f"{first['windows']:,}. A window costs {first['operations'] / 1e6:.1f} million operations; the peak is "
-                f"that of large matrix products, here {peak / 1e9:.0f} GFLOP/s in {first['precision']} with threads: "
+                f"Accuracies are those of {first['held_out']:,} validation windows, the mean over the last {LAST} of "
+                f"{first['epochs']} epochs of {first['windows']:,} windows. A window costs "
+                f"{first['operations'] / 1e6:.1f} million operations; the peak is that of large "
+                f"matrix products, here {peak / 1e9:.0f} GFLOP/s in {first['precision']} with threads: "
                 f"{first['threads']}. The plain loops' accuracies differ from phonoscope's by up to {apart:.3f} (the "
                 f"aim: {_APART}); each is one training, from other random draws, so the plain loops differ too."
             ),
