@@ -119,6 +119,7 @@ they map: then the run's folder has to be on a file system that all machines see
 training is over, or if there is none; they wait up to a day for the features. If rank 0 can not train it says why, and
 the others leave. If a process is lost in an epoch, the rest end with a sentence and status 2: at once if it ended,
 after PyTorch's 30 minutes if its machine does not answer. The same command then goes on after the last epoch.
+`phonoscope probe` trains nothing and refuses to be called by torchrun.
 
 ## CUDA
 
