@@ -140,10 +140,10 @@ Where the time goes, and what is done about it: convolutions' weights and window
 kernels for pooling are quicker; dropout masks are drawn 16 bits at a time instead of by torch's
 single-threaded Bernoulli draws; pooling and ReLU are one pass over the numbers' bits, and one back, without indices;
 the optimiser is one fused pass; windows are gathered by a compiled kernel, the next batch's while this one is learned;
-no step waits for its loss to be read; memory that a step frees is kept for the next (on Linux), instead of 7,000 page
-faults a step. What is left are matrix products and convolutions.
+no step waits for its loss to be read; memory that a step frees is kept for the next (on Linux), instead of being
+asked of the kernel again. What is left are matrix products and convolutions.
 
 bfloat16 (`recogniser.precision`) is chosen where the processor has instructions for it (AVX-512 BF16, or AMX) or the
-CUDA device has. It can not pay on one with AVX2 only: there, on another machine (AMD EPYC, one thread), float32 was
-1.24 times the plain loop, with 68 % of the processor's peak.
+CUDA device has. It can not pay on one with AVX2 only: there, on another machine (AMD EPYC, the same program with
+`--threads 1 --minutes 4 --epochs 4`), float32 was 1.24 times the plain loop, with 68 % of the processor's peak.
 """

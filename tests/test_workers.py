@@ -136,17 +136,18 @@ def test_every_item_comes_back_with_its_number(workers: Here | Processes, *, who
     assert (tmp_path / "made" / "a").read_text() == "8"
 
 
-def test_processes_find_modules_of_folders_that_were_named_after_their_start(
+def test_processes_find_modules_of_folders_that_were_named_after_their_start_as_they_are_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert list(Processes(2, 1).map(add, [1], shared=(3,))) == [(0, 4)]
-    (tmp_path / "planted_later.py").write_text("def twice(number):\n    return 2 * number\n")
     monkeypatch.syspath_prepend(tmp_path)
-    twice = importlib.import_module("planted_later").twice
-    try:
-        assert sorted(Processes(2, 1).map(twice, [1, 2])) == [(0, 2), (1, 4)]
-    finally:
-        del sys.modules["planted_later"]
+    for factor in ("2", "1 + 2"):  # changed since a process has imported it
+        (tmp_path / "planted_later.py").write_text(f"def times(number):\n    return ({factor}) * number\n")
+        times = importlib.import_module("planted_later").times
+        try:
+            assert sorted(Processes(2, 1).map(times, [1, 2])) == [(0, times(1)), (1, times(2))]
+        finally:
+            del sys.modules["planted_later"]
 
 
 def test_threads_take_no_more_items_than_they_need_and_an_error_ends_it(

@@ -11,6 +11,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from phonoscope.users_modules import Modules, look_for, other, users_modules
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
@@ -118,31 +120,36 @@ class Processes:
 
         work = Parallel(self._processes, return_as="generator_unordered", batch_size=1, pre_dispatch=self._processes)
         threads = self._threads if whole else 1
+        there = _There(users_modules()._replace(places=tuple(sys.path)))
         yield from work(
-            delayed(_numbered)(_Modules(), i, function, (item, *([lent(item).root] if lent else []), *shared), threads)
+            delayed(_numbered)(there, i, function, (item, *([lent(item).root] if lent else []), *shared), threads)
             for i, item in enumerate(items)
         )
 
 
-class _Modules:
-    """Where modules are looked for, as an argument before those that need them.
+class _There:
+    """The user's modules, as an argument before those that need them.
 
-    joblib keeps its processes, which know the places of the moment when they were started: unpickling this lets them
-    know those that came later, such as the folder of a user's model.
+    joblib keeps its processes, which know the folders and the modules of earlier calls: unpickling this lets them look
+    where this process does, and forget what has changed since.
     """
 
-    def __reduce__(self) -> tuple[Callable[[list[str]], _Modules], tuple[list[str]]]:
-        return _look_in, (sys.path,)
+    def __init__(self, modules: Modules) -> None:
+        self.modules = modules
+
+    def __reduce__(self) -> tuple[Callable[[Modules], _There], tuple[Modules]]:
+        return _looked_for, (self.modules,)
 
 
-def _look_in(places: list[str]) -> _Modules:
-    sys.path[:] = places
-    return _Modules()
+def _looked_for(modules: Modules) -> _There:
+    look_for(modules)
+    return _There(modules)
 
 
 def _numbered(
-    _modules: _Modules, number: int, function: Callable[..., Result], arguments: tuple[Any, ...], threads: int
+    there: _There, number: int, function: Callable[..., Result], arguments: tuple[Any, ...], threads: int
 ) -> tuple[int, Result]:
+    other(there.modules)  # reads the files as they have just been imported, to know later whether they have changed
     with own_threads(threads):
         return number, function(*arguments)
 
