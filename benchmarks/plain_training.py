@@ -79,7 +79,6 @@ class PlainTraining:
     def __init__(
         self, frames: FrameTable, rows: NDArray[np.int64], n_phones: int, config: RecogniserSettings, *, stored: bool
     ) -> None:
-        torch.manual_seed(0)
         self.network = plain_network(n_phones, 2 * frames.context + 1, frames.n_mels, config.dropout)
         self._optimiser = torch.optim.SGD(
             self.network.parameters(), lr=config.learning_rate, momentum=config.momentum, nesterov=True

@@ -2,8 +2,8 @@
 """Measure how quickly the recogniser is trained, beside the loop that a user of PyTorch would write down first.
 
 ``python benchmarks/training.py`` speaks a part of the built-in corpus, trains the paper's network in three ways, each
-in a process of its own, a step of each in turn, and writes benchmarks/training.json and docs/training.md. No run is
-needed.
+in a process of its own, a step of each in turn, then phonoscope's way and the plain loop several times more, from other
+seeds, for their accuracies, and writes benchmarks/training.json and docs/training.md. No run is needed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import argparse
 import json
 import sys
 import time
-from contextlib import nullcontext
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -22,58 +22,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from measuring import OURS, cores
-from plain_training import LOADER, STORED, PlainTraining
+from plain_training import LOADER, STORED
 from run_all import machine
 from training_page import LAST, page
+from training_ways import make_way, trained
 
-from phonoscope.corpus.reading import read_corpus
 from phonoscope.corpus.synth import write_synthetic
 from phonoscope.files import write_text
 from phonoscope.jobs import limited_threads
 from phonoscope.progress import Quiet
-from phonoscope.recogniser.devices import resolve_precision
-from phonoscope.recogniser.fitting import Fitting, Material
-from phonoscope.recogniser.freed_memory import freed_memory_kept
-from phonoscope.recogniser.ranks import Ranks
 from phonoscope.settings import Settings
-from phonoscope.signal.frames import read_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
     from multiprocessing.connection import Connection
-
-    from torch import nn
 
 _HERE = Path(__file__).parent
 _RESULTS, _PAGE = _HERE / "training.json", _HERE.parent / "docs" / "training.md"
 _SQUARE = 1536  # of the product that tells the processor's peak
 _BEST = 0.1  # share of the quickest steps whose mean is taken
-
-
-def operations(network: nn.Module, window: torch.Tensor) -> float:
-    """Return the floating-point operations of a training step for one window: products of layers and their gradients.
-
-    A multiplication and an addition are two. Each layer's output, the gradient of its weights and that of its input
-    cost the same; of the first layer's input, none is wanted.
-    """
-    counted: list[float] = []
-
-    def count(layer: nn.Module, _inputs: object, output: torch.Tensor) -> None:
-        weight = layer.weight
-        assert isinstance(weight, torch.Tensor)  # noqa: S101 - for the type checker
-        counted.append(2.0 * weight[0].numel() * output.numel())
-
-    handles = [
-        layer.register_forward_hook(count)
-        for layer in network.modules()
-        if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear)
-    ]
-    network.eval()
-    with torch.no_grad():
-        network(window)
-    for handle in handles:
-        handle.remove()
-    return 3 * sum(counted) - counted[0]
 
 
 def quickest(seconds: Sequence[float]) -> float:
@@ -99,49 +66,24 @@ class Side:
 
 
 def _serve(connection: Connection, name: str, folder: Path, threads: int, settings: Settings) -> None:
-    corpus = read_corpus(folder, settings, jobs=threads)
-    frames = read_frames(corpus, settings.signal, jobs=threads)
-    rows, held_out = (frames.labelled_rows(corpus, part) for part in ("train", "validation"))
-    labels, n_phones = frames.labels[held_out], len(corpus.phones)
-    with limited_threads(threads), freed_memory_kept() if name == OURS else nullcontext():
-        if name == OURS:
-            dtype = resolve_precision(settings.recogniser.precision)
-            material = Material(frames, rows, held_out, n_phones)
-            ours = Fitting(material, settings, Ranks(), device=torch.device("cpu"), dtype=dtype)
-            start: Callable[[], Iterator[object]] = ours.steps
-            window = torch.zeros(1, 3, 2 * frames.context + 1, frames.n_mels)
-            about = {
-                "windows": len(rows),
-                "held_out": len(held_out),
-                "precision": str(dtype).removeprefix("torch."),
-                "operations": operations(ours.model, window),
-            }
-
-            def accuracy() -> float:
-                return float((ours.posteriors().argmax(axis=1) == labels).mean())
-
-        else:
-            plain = PlainTraining(frames, rows, n_phones, settings.recogniser, stored=name == STORED)
-            start, about = plain.steps, {}
-
-            def accuracy() -> float:
-                return plain.accuracy(frames, held_out)
-
-        steps = start()
-        while (asked := connection.recv()) != "end":
-            if asked == "about":
-                connection.send(about)
-            elif asked == "step":
-                begun = time.perf_counter()
-                next(steps)
-                connection.send(time.perf_counter() - begun)
-            elif asked == "rest":
-                for _ in steps:
-                    pass
-                steps = start()
-                connection.send(None)
-            else:
-                connection.send(accuracy())
+    with limited_threads(threads):
+        way = make_way(name, folder, threads, settings)
+        steps = way.steps()
+        with way.during:
+            while (asked := connection.recv()) != "end":
+                if asked == "about":
+                    connection.send(way.about)
+                elif asked == "step":
+                    begun = time.perf_counter()
+                    next(steps)
+                    connection.send(time.perf_counter() - begun)
+                elif asked == "rest":
+                    for _ in steps:
+                        pass
+                    steps = way.steps()
+                    connection.send(None)
+                else:
+                    connection.send(way.accuracy())
         connection.send(None)
 
 
@@ -184,12 +126,29 @@ def measure(folder: Path, threads: int, epochs: int, settings: Settings) -> dict
     }
 
 
+def accuracies(folder: Path, seeds: int, epochs: int, settings: Settings) -> dict[str, list[float]]:
+    """Train in phonoscope's way and by the plain loop from several seeds; return the accuracies of both."""
+    asked = [(name, seed) for seed in range(1, seeds + 1) for name in (STORED, OURS)]
+    found: dict[str, list[float]] = {OURS: [], STORED: []}
+    # nothing is timed: as many trainings at a time as there are cores, each with one thread
+    with ProcessPoolExecutor(cores(), get_context("spawn"), max_tasks_per_child=1) as pool:
+        coming = [
+            (name, seed, pool.submit(trained, name, folder, epochs, settings.changed({"seed": seed})))
+            for name, seed in asked
+        ]
+        for name, seed, one in coming:
+            found[name].append(one.result())
+            sys.stderr.write(f"seed {seed}, {name}: {found[name][-1]:.4f}\n")
+    return found
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Run what the command line asks for; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, cores()}), help="threads, a run for each")
     parser.add_argument("--minutes", type=float, default=12.0, help="minutes of speech to train on")
     parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=6, help="trainings of each way for its accuracy, untimed")
     parser.add_argument("--precision", default="auto", help="phonoscope's arithmetic: auto, float32 or bfloat16")
     parser.add_argument("--note", default="", help="what there is to say of the machine, such as: shared")
     parser.add_argument("--page-only", action="store_true", help="measure nothing: write the page of the results")
@@ -208,12 +167,14 @@ def main(words: Sequence[str] | None = None) -> int:
             folder = Path(scratch) / "corpus"
             write_synthetic(folder, settings.synth, jobs=cores(), progress=Quiet())
             runs = [measure(folder, threads, arguments.epochs, settings) for threads in arguments.threads]
+            seeded = accuracies(folder, arguments.seeds, arguments.epochs, settings)
         found = {
             "date": datetime.now(UTC).strftime("%Y-%m-%d"),
             "options": " ".join(sys.argv[1:] if words is None else words),
             "machine": machine(),
             "note": arguments.note and f" ({arguments.note})",
             "runs": runs,
+            "seeds": seeded,
         }
         write_text(arguments.results, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     write_text(arguments.page, page(json.loads(arguments.results.read_text(encoding="utf-8"))))

@@ -14,10 +14,14 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 from measuring import OURS
 from plain_training import LOADER, STORED, Windows, plain_network
-from training import operations, quickest
+from training import quickest
 from training_page import page
+from training_ways import operations, trained
 
+from phonoscope.corpus.synth import write_synthetic
+from phonoscope.progress import Quiet
 from phonoscope.recogniser.cnn import PaperCNN
+from phonoscope.settings import Settings
 
 if TYPE_CHECKING:
     from conftest import MakeFrames, Spoken
@@ -65,15 +69,28 @@ def test_the_page_says_whether_the_aim_was_reached() -> None:
             "sides": {name: {"speed": v, "middle": v / 2, "accuracy": 0.5 + v / 1e5} for name, v in speeds.items()},
         }
         machine = {"processor": "P", "cores": 1, "instructions": ["avx2"], "system": "S", "versions": {"torch": "2"}}
-        return page({"date": "today", "options": "--threads 1", "machine": machine, "runs": [run]})
+        seeds = {OURS: [0.612, 0.616, 0.62], STORED: [ours / 1e6 + v for v in (0.608, 0.61, 0.612)]}
+        return page({"date": "today", "options": "--threads 1", "machine": machine, "runs": [run], "seeds": seeds})
 
     slow = made(1500.0, "float32")
     assert "    .venv/bin/python benchmarks/training.py --threads 1\n" in slow
     assert "1.50 times, which does not" in slow
     assert "would be 2.0 times as fast" in slow
     assert "| plain loop, DataLoader | 1 | float32 | 1,000 | 500 | 1.50 | 50 % | 0.510 |" in slow
-    assert "differ from phonoscope's by up to 0.005 (the aim: 0.01)" in slow
+    # Welch: standard error sqrt(.004² / 3 + .002² / 3), 2.94 degrees of freedom
+    expected = "3 trainings of each way from seeds of their own, of as many epochs, end at 0.6160 (standard deviation "
+    assert expected + "0.0040) by phonoscope and at 0.6115 (0.0020) by the plain loop: +0.0045, 95 % " in slow
+    assert "interval -0.0038 to +0.0128 (Welch). The aim was to be within 0.01 of the plain loop, which holds." in slow
     quick = made(4000.0, "bfloat16")
     assert "4.00 times, which reaches it" in quick
     assert "does not suffice" not in quick
     assert "| phonoscope | 1 | bfloat16 | 4,000 | 2,000 | 1.00 | 20 % | 0.540 |" in quick
+
+
+def test_both_ways_are_trained_from_seeds(tmp_path: Path) -> None:
+    settings = Settings().changed({"synth.train_minutes": 0.5, "synth.validation_minutes": 0.5, "seed": 3})
+    write_synthetic(tmp_path, settings.synth, jobs=1, progress=Quiet())
+    found = {name: trained(name, tmp_path, 2, settings) for name in (OURS, STORED)}
+    assert trained(OURS, tmp_path, 2, settings) == found[OURS]
+    assert trained(OURS, tmp_path, 2, settings.changed({"seed": 4})) != found[OURS]
+    assert all(0.03 < accuracy < 1 for accuracy in found.values())
