@@ -11,7 +11,7 @@ from phonoscope.clustering.affinity import choose_sigma, contrast, gaussian_affi
 from phonoscope.clustering.neighbour_graph import neighbour_affinity, sparse_eigenpairs
 from phonoscope.clustering.nystrom import draw_landmarks, nystrom_eigenpairs
 from phonoscope.clustering.widths import choose_sigma_of_many
-from phonoscope.reduction.distances import squared_distances
+from phonoscope.reduction.distances import centred_products_in_single_precision, squared_distances
 from phonoscope.reduction.eigenpairs import largest
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ _EXACT_MATRICES = 3
 # In so few dimensions the paper's width is about the distance of neighbours, which landmarks are too sparse to see.
 _FEW_DIMENSIONS = 3
 _CONTRAST_ON = 2_000
+# From so many features on the product of all samples takes most of the time, and single precision halves that.
+_WIDE = 1_500
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,9 @@ def embed(
 ) -> Embedding:
     """Place samples on the k leading eigenvectors of their normalised affinity.
 
+    All that is exact is computed in float64, but for the products of float32 samples of 1,500 features or more, if the
+    width is ``mouysset`` or ``median``: see `phonoscope.reduction.distances.centred_products_in_single_precision`.
+
     Parameters
     ----------
     X
@@ -130,6 +135,8 @@ def embed(
     chosen = plan(n, d, sigma=sigma, method=method, memory=memory)
     if chosen == "exact":
         ours = squared is None
+        if ours and products is None and _single_precision_does(X, sigma):
+            products = centred_products_in_single_precision(X)
         distances = squared_distances(X, products) if squared is None else squared
         width = choose_sigma(distances, d, sigma)
         A = gaussian_affinity(distances, width, kernel, out=distances if ours else None)
@@ -146,6 +153,15 @@ def embed(
     graph = neighbour_affinity(X, width, neighbours=NEIGHBOURS, kernel=kernel, seed=seed)
     values, vectors = sparse_eigenpairs(graph, k)
     return Embedding(vectors, values, width, flatness, chosen)
+
+
+def _single_precision_does(X: NDArray[np.floating], sigma: str | float) -> bool:
+    """Tell whether single precision changes affinities by no more than some millionths.
+
+    The errors are parts of the samples' squared lengths, and these widths are about as large as the lengths. A width
+    that looks at neighbours only, or any number, may be much smaller.
+    """
+    return X.dtype == np.float32 and X.shape[1] >= _WIDE and sigma in ("mouysset", "median")
 
 
 def affinity_of_some(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _ROUNDING = 1e-13
 # Rows of a block: small enough that a few samples make work for all cores, large enough for a quick product.
 _ROWS = 512
+# Features whose products are summed in single precision before they are added up in double precision.
+_FEATURES = 1_024
 # Bytes that all samples may take, centred, in float64; of more, each block is centred when it is multiplied.
 _CENTRED = 300_000_000
 
@@ -42,6 +44,49 @@ def centred_products(X: NDArray[np.floating]) -> NDArray[np.float64]:
         products[columns, rows] = block.T
 
     each(multiply, combinations_with_replacement(slices(len(X), _ROWS), 2))
+    return products
+
+
+def centred_products_in_single_precision(X: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return about what `centred_products` gives, in half the time, for samples that are float32 themselves.
+
+    Products of 1,024 features at a time are summed in float32, and these sums in float64: the error of an entry is
+    about 1e-7 of ``|x| |y|``, some ten times that which the rounding of the samples to float32 has left in it.
+
+    Parameters
+    ----------
+    X
+        Samples × features, shape (n, d), float32; may be mapped from a file.
+    """
+    n, d = X.shape
+    mean = _running_sum(X) / n
+    products = np.empty((n, n))
+    whole = np.empty(X.shape, np.float32) if 4 * X.size <= _CENTRED else None
+
+    def centred(rows: slice, columns: slice = slice(None)) -> NDArray[np.float32]:
+        return np.asarray(X[rows, columns] - mean[columns], np.float32)
+
+    def keep(rows: slice) -> None:
+        assert whole is not None  # noqa: S101 - for the type checker
+        whole[rows] = centred(rows)
+
+    if whole is not None:
+        each(keep, slices(n, _ROWS))
+
+    def block(rows: slice, columns: slice) -> NDArray[np.float32]:
+        return centred(rows, columns) if whole is None else whole[rows, columns]
+
+    def multiply(pair: tuple[slice, slice]) -> None:
+        rows, others = pair
+        total = np.zeros((rows.stop - rows.start, others.stop - others.start))
+        for columns in slices(d, _FEATURES):
+            total += block(rows, columns) @ block(others, columns).T
+        if rows == others:
+            total = np.tril(total) + np.tril(total, -1).T
+        products[rows, others] = total
+        products[others, rows] = total.T
+
+    each(multiply, combinations_with_replacement(slices(n, _ROWS), 2))
     return products
 
 
