@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-# Vectors that are multiplied at a time, and by how many the basis grows between two looks at what has converged.
-_WIDTH, _BETWEEN = 32, 96
+# Vectors that are multiplied at a time, and by how many the basis grows between two looks at what has converged. With
+# half as many the basis ends smaller, with twice as many each multiplication is quicker: in all these take the least.
+_WIDTH, _BETWEEN = 16, 96
 # Below this size the direct solver is at least as fast; up to the other one it is, unless few vectors are wanted.
-_SMALLEST, _LARGE = 600, 2_000
+_SMALLEST, _LARGE = 600, 1_500
+# Parts of the matrix's size: the vectors that a basis may have, and those of which it is known that it will not do when
+# so many do not add up to what is wanted.
+_ROOM, _HOPELESS = 2, 4
 # What may be left of ``M v - λ v``, as a part of the largest eigenvalue.
 _RESIDUAL = 1e-10
 _FIRST_TRY = 500
@@ -70,9 +74,9 @@ def _direct(product: Floats, wanted: float) -> tuple[Floats, Floats]:
 
 
 def _lanczos(product: Floats, wanted: float) -> tuple[Floats, Floats] | None:
-    """Return what `leading` does, or None where that would take more vectors than a third of the matrix's size."""
+    """Return what `leading` does, or None where that would take more vectors than half of the matrix's size."""
     n = len(product)
-    room = n // 3
+    room = n // _ROOM
     multiply = dense(product)
     Q, T = np.empty((room, n)), np.zeros((room, room))
     block, _ = orthonormal(np.random.default_rng(_SEED).standard_normal((_WIDTH, n)))
@@ -95,7 +99,7 @@ def _lanczos(product: Floats, wanted: float) -> tuple[Floats, Floats] | None:
                 values, vectors = eigh(T[:have, :have])
             values, vectors = values[::-1], vectors[:, ::-1].T
             m = _fewest(values, wanted)
-            if m == have and n < _LARGE:  # many more vectors than there are yet
+            if m == have and (n < _LARGE or have > n // _HOPELESS):  # many more vectors than there are yet
                 return None
             left = np.linalg.norm(vectors[:m, done:have] @ B, axis=1).max() if len(block) else 0.0
             if values[:m].sum() >= wanted and left <= _RESIDUAL * values[0]:
