@@ -17,7 +17,7 @@ import oracles
 from phonoscope.clustering.kmedians import KMedians
 from phonoscope.clustering.lloyd import lloyd
 from phonoscope.clustering.manhattan import manhattan_distances
-from phonoscope.clustering.medians import fill_medians, grouped, median
+from phonoscope.clustering.medians import fill_medians, grouped, median, regroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -194,6 +194,45 @@ def test_medians_of_many_samples(n: int, k: int) -> None:
         centres = np.full((k, 35), guess, np.float32)
         fill_medians(X, np.empty(0), *grouped(labels, k), np.arange(k), centres)
         np.testing.assert_array_equal(centres, expected)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    n=st.integers(1, 60),
+    d=st.sampled_from([1, 3, 16, 27, 64, 70]),
+    values=st.sampled_from([2, 5, 40, 100_000]),
+    k=st.integers(1, 4),
+    away=st.sampled_from([0.0, 0.02, 0.5, 1e30]),
+    seed=st.integers(0, 10_000),
+)
+def test_medians_do_not_depend_on_the_guess(n: int, d: int, values: int, k: int, away: float, seed: int) -> None:
+    draws = np.random.default_rng(seed)
+    # few values: many of a column are equal, and many equal its median
+    X = (draws.integers(-values, values, (n, d)) / 7).astype(np.float32)
+    labels = draws.integers(0, k, n)
+    there = np.unique(labels)
+    expected = np.array([np.median(X[labels == c].astype(np.float64), axis=0) for c in there])
+    centres = np.zeros((k, d), np.float32)
+    with np.errstate(over="ignore"):
+        centres[there] = (expected + away * draws.standard_normal(expected.shape)).clip(-3e38, 3e38)
+    fill_medians(X, np.empty(0), *grouped(labels, k), there, centres)
+    np.testing.assert_allclose(centres[there], expected, rtol=1e-6, atol=1e-12)
+
+
+@settings(deadline=None, max_examples=60)
+@given(n=st.integers(1, 50), k=st.integers(1, 6), weighted=st.booleans(), seed=st.integers(0, 1_000))
+def test_samples_are_grouped_in_one_pass_as_numpy_does(n: int, k: int, weighted: bool, seed: int) -> None:  # noqa: FBT001
+    draws = np.random.default_rng(seed)
+    labels, previous = draws.integers(0, k, n), draws.integers(-1, k, n)
+    weights = draws.random(n) if weighted else np.empty(0)
+    members, starts, touched = np.empty(n, np.int64), np.empty(k + 1, np.int64), np.empty(k, np.bool_)
+    changed = regroup(labels, previous, weights, members, starts, touched)
+    expected = grouped(labels, k)
+    np.testing.assert_array_equal(members, expected[0])
+    np.testing.assert_array_equal(starts, expected[1])
+    moved = labels != previous
+    assert changed == pytest.approx(weights[moved].sum() if weighted else moved.sum())
+    assert set(np.flatnonzero(touched)) == {*labels[moved], *previous[moved]} - {-1}
 
 
 # --- weights ---

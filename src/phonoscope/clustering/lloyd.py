@@ -8,7 +8,7 @@ import numpy as np
 from numba import prange
 
 from phonoscope.clustering.manhattan import fill_distances, manhattan_distances, nearest, own_distances
-from phonoscope.clustering.medians import fill_medians, grouped
+from phonoscope.clustering.medians import fill_medians, regroup
 from phonoscope.kernels import kernel
 
 if TYPE_CHECKING:
@@ -160,6 +160,7 @@ def lloyd(
     lower = np.empty((len(X) if bounded else 0, k), np.float32)
     shifts = np.zeros(k, np.float32)
     previous = np.full(len(X), -1, np.int64)
+    members, starts, touched = np.empty(len(X), np.int64), np.empty(k + 1, np.int64), np.empty(k, np.bool_)
     iteration = 0
     for iteration in range(1, max_iter + 1):
         if iteration == 1 and (bounded or to_centres is not None):
@@ -174,21 +175,19 @@ def lloyd(
         else:
             apart = manhattan_distances(centres, centres) * np.float32(0.5)
             _reassign(X, centres, shifts, apart, slack, labels, upper, lower)
-        if _fill_empty(X, centres, labels, upper):
+        changed = regroup(labels, previous, weights, members, starts, touched)
+        if (starts[1:] == starts[:-1]).any() and _fill_empty(X, centres, labels, upper):
             # a bound of its new centre stands below in `lower`; of its old one none is needed
             own_distances(X, centres, labels, upper)
-        changed = labels != previous
-        if (weights[changed].sum() if len(weights) else np.count_nonzero(changed)) <= may_change:
+            changed = regroup(labels, previous, weights, members, starts, touched)
+        if changed <= may_change:
             break
-        touched = np.zeros(k + 1, bool)  # the last: no cluster yet
-        touched[labels[changed]] = touched[previous[changed]] = True
-        members, starts = grouped(labels, k)
-        clusters = np.flatnonzero(touched[:k] & (np.diff(starts) > 0))
+        clusters = np.flatnonzero(touched & (starts[1:] > starts[:-1]))
         before = centres[clusters]
         fill_medians(X, weights, members, starts, clusters, centres)
         shifts[:] = 0
         shifts[clusters] = np.abs(centres[clusters] - before).sum(axis=1, dtype=np.float64)
-        previous = labels.copy()
+        previous[:] = labels
     own_distances(X, centres, labels, upper)
     cost = upper.sum(dtype=np.float64) if not len(weights) else upper.astype(np.float64) @ weights
     return Converged(labels, centres, upper, float(cost), iteration)

@@ -17,6 +17,10 @@ _COLUMNS = 64
 _LARGEST = np.float32(np.finfo(np.float32).max)
 # Values from the guess to the middle one that are stepped over one by one.
 _STEPS = np.float32(4)
+# Numbers that a processor compares at once, at most: rows of a block are filled up to a multiple of it.
+_LANES = 16
+# All columns are compared side by side while this part of them, at least, is a few steps away.
+_SIDE_BY_SIDE = 4
 
 
 @kernel(fastmath=True, error_model="numpy")
@@ -133,6 +137,82 @@ def weighted_median(x: NDArray[np.float32], weights: NDArray[np.float64]) -> np.
     return found
 
 
+@kernel(fastmath=True, error_model="numpy")
+def _around(block: NDArray[np.float32], around: NDArray[np.float32]) -> None:
+    """Count each column's values below and above its cut, and find the two of either that are nearest to it.
+
+    Row by row, so that all columns are compared side by side.
+
+    Parameters
+    ----------
+    block
+        Samples × columns, shape (n, w), w at most `_COLUMNS`.
+    around
+        Seven times `_COLUMNS` numbers in one piece, as the compiler gives up where many arrays might overlap: the cuts;
+        and, to be filled: how many are below, how many above; the largest and the next one below; the smallest and the
+        next one above.
+    """
+    width = block.shape[1]
+    for j in range(width):
+        around[_COLUMNS + j] = around[2 * _COLUMNS + j] = np.float32(0)
+        around[3 * _COLUMNS + j] = around[4 * _COLUMNS + j] = -_LARGEST
+        around[5 * _COLUMNS + j] = around[6 * _COLUMNS + j] = _LARGEST
+    for i in range(len(block)):
+        for j in range(width):
+            x, cut = block[i, j], around[j]
+            around[_COLUMNS + j] += np.float32(1) if x < cut else np.float32(0)
+            around[2 * _COLUMNS + j] += np.float32(1) if x > cut else np.float32(0)
+            low = x if x < cut else -_LARGEST
+            high = x if x > cut else _LARGEST
+            nearest = around[3 * _COLUMNS + j]
+            around[4 * _COLUMNS + j] = max(around[4 * _COLUMNS + j], min(nearest, low))
+            around[3 * _COLUMNS + j] = max(nearest, low)
+            nearest = around[5 * _COLUMNS + j]
+            around[6 * _COLUMNS + j] = min(around[6 * _COLUMNS + j], max(nearest, high))
+            around[5 * _COLUMNS + j] = min(nearest, high)
+
+
+@kernel(error_model="numpy")
+def _of_rank(rank: int, less: int, upto: int, around: NDArray[np.float32], j: int) -> np.float32:
+    """Return the value of a rank, from 1, in a column: the cut, or one of the two on either side of it."""
+    at = 3 + less - rank if rank <= less else 0 if rank <= upto else 4 + rank - upto
+    value: np.float32 = around[at * _COLUMNS + j]
+    return value
+
+
+@kernel(error_model="numpy")
+def _medians(block: NDArray[np.float32], width: int, found: NDArray[np.float32]) -> None:
+    """Replace guesses, shape (width,), by the medians of a block's columns; further columns of it are of no account."""
+    n = len(block)
+    around = np.zeros(7 * _COLUMNS, np.float32)
+    around[:width] = found
+    left = np.ones(width, np.bool_)
+    needed, last = (n + 1) // 2, n // 2 + 1
+    half = np.float32(0.5)
+    near = width
+    while near > 0 and _SIDE_BY_SIDE * near >= width:
+        _around(block, around)
+        near = 0
+        for j in range(width):
+            if not left[j]:
+                continue
+            less, upto = int(around[_COLUMNS + j]), n - int(around[2 * _COLUMNS + j])
+            if less - 1 <= needed and last <= upto + 2:
+                middle = _of_rank(needed, less, upto, around, j)
+                found[j] = middle if last == needed else middle * half + _of_rank(last, less, upto, around, j) * half
+                left[j] = False
+            elif less - _STEPS <= needed <= upto + _STEPS:
+                # the farther one known on the side of the middle: the middle is there or beyond, so that no cut is
+                # tried twice
+                around[j] = around[(6 if needed > upto else 4) * _COLUMNS + j]
+                near += 1
+    column = np.empty(n, np.float32)
+    for j in range(width):
+        if left[j]:
+            column[:] = block[:, j]
+            found[j] = median(column, around[j])
+
+
 @kernel(parallel=True, error_model="numpy")
 def fill_medians(
     X: NDArray[np.float32],
@@ -164,17 +244,16 @@ def fill_medians(
         first = (task % blocks) * _COLUMNS
         width = min(_COLUMNS, d - first)
         rows = members[starts[c] : starts[c + 1]]
-        columns = np.empty((_COLUMNS, len(rows)), np.float32)
+        block = np.zeros((len(rows), (width + _LANES - 1) // _LANES * _LANES), np.float32)
         for i in range(len(rows)):
             for j in range(width):
-                columns[j, i] = X[rows[i], first + j]
+                block[i, j] = X[rows[i], first + j]
         if len(weights):
             of_rows = weights[rows]
             for j in range(width):
-                centres[c, first + j] = weighted_median(columns[j], of_rows)
+                centres[c, first + j] = weighted_median(block[:, j].copy(), of_rows)
         else:
-            for j in range(width):
-                centres[c, first + j] = median(columns[j], centres[c, first + j])
+            _medians(block, width, centres[c, first : first + width])
 
 
 def grouped(labels: NDArray[np.int64], k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -182,3 +261,49 @@ def grouped(labels: NDArray[np.int64], k: int) -> tuple[NDArray[np.int64], NDArr
     # numbers of 16 bits are sorted without comparing them, many times faster
     members = np.argsort(labels.astype(np.int16 if k < 2**15 else np.int64), kind="stable")
     return members, np.searchsorted(labels[members], np.arange(k + 1))
+
+
+@kernel(error_model="numpy")
+def regroup(
+    labels: NDArray[np.int64],
+    previous: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    members: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    touched: NDArray[np.bool_],
+) -> float:
+    """Fill `members` and `starts` with what `grouped` gives, and `touched` with the clusters that gained or lost any.
+
+    One pass in the place of a dozen of NumPy's, whose calls take longer than their work where samples are few.
+
+    Parameters
+    ----------
+    labels, previous
+        Cluster of each sample now and before (negative: none), shape (n,).
+    weights
+        Of the samples, shape (n,); empty where all count alike.
+    members, starts, touched
+        Filled; shapes (n,), (k + 1,) and (k,).
+
+    Returns
+    -------
+    The weight of the samples that changed their cluster.
+    """
+    starts[:] = 0
+    touched[:] = False
+    changed = 0.0
+    for i in range(len(labels)):
+        own, before = labels[i], previous[i]
+        starts[own + 1] += 1
+        if own != before:
+            changed += weights[i] if len(weights) else 1.0
+            touched[own] = True
+            if before >= 0:
+                touched[before] = True
+    for c in range(len(touched)):
+        starts[c + 1] += starts[c]
+    place = starts[:-1].copy()
+    for i in range(len(labels)):
+        members[place[labels[i]]] = i
+        place[labels[i]] += 1
+    return changed
