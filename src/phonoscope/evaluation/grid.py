@@ -14,7 +14,7 @@ from phonoscope.clustering.spectral import agreement
 from phonoscope.evaluation.cluster_measures import cluster_measures
 from phonoscope.evaluation.separability import Separability, contingency, separability
 from phonoscope.reduction.pca import pca
-from phonoscope.reduction.tsne import TSNE
+from phonoscope.reduction.tsne import MEMORY, TSNE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +87,7 @@ def reduce_by_pca(
 
 
 def reduce_by_tsne(
-    scores: NDArray[np.float32], settings: ReductionSettings, seed: int
+    scores: NDArray[np.float32], settings: ReductionSettings, seed: int, memory: float = MEMORY
 ) -> tuple[NDArray[np.float32], dict[str, float]]:
     """Reduce one layer by t-SNE.
 
@@ -100,6 +100,8 @@ def reduce_by_tsne(
         samples, as a larger one has no neighbourhoods to tell apart.
     seed
         Of the start where PCA gives none.
+    memory
+        GB that the forces of all pairs may take: of more samples in the plane they are interpolated on a grid.
 
     Returns
     -------
@@ -110,6 +112,7 @@ def reduce_by_tsne(
         settings.tsne_dimensions,
         perplexity=perplexity,
         max_iter=settings.tsne_iterations,
+        memory=memory,
         random_state=seed,
     ).fit(scores)
     return tsne.embedding_, {"kl_divergence": tsne.kl_divergence_, "perplexity": perplexity}
