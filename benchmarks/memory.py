@@ -2,8 +2,8 @@
 """Measure the peak memory of every stage of a run, over corpora of 1x, 2x, 4x and panels of 1x, 2x, 4x.
 
 ``python benchmarks/memory.py`` plants panels, simulates corpora, runs the stages in processes of their own, and writes
-benchmarks/memory.json and docs/memory.md. No run is needed. Panels are measured with the default of clustering.memory, and
-again with each of ``--memory``. The largest panel takes 1 GB of disk space, each time.
+benchmarks/memory.json and docs/memory.md. No run is needed. Panels are measured with the default of clustering.memory
+and again with each of ``--memory``. The largest panel takes 1 GB of disk space, each time.
 """
 
 from __future__ import annotations
