@@ -114,6 +114,13 @@ def test_what_is_there_is_kept_and_what_was_lost_is_made_again(analysed: Run) ->
     assert {path: path.stat().st_mtime_ns for path in (analysed.path / "embeddings").iterdir()} == times
 
 
+def test_a_layer_s_rows_are_those_of_the_whole_table(analysed: Run) -> None:
+    for layer in WIDTHS:
+        assert analysed.clusters_of(layer).equals(analysed.clusters.filter(layer=layer))
+        assert analysed.sweep_of(layer).equals(analysed.sweep.filter(layer=layer))
+    assert analysed.sweep_of("D9").is_empty()
+
+
 def test_a_panel_too_large_for_the_memory_is_approximated_and_the_user_is_told(tmp_path: Path) -> None:
     run = made(tmp_path / "run", 1_020)
     heard = Listening()
