@@ -23,7 +23,7 @@ _ROWS = 512
 _CENTRED = 300_000_000
 
 
-def centred_products(X: NDArray[np.floating]) -> NDArray[np.float64]:
+def centred_products(X: NDArray[np.floating], most: float = float("inf")) -> NDArray[np.float64]:
     """Return the Gram matrix of the centred samples, shape (n, n), float64: ``(x - mean)·(y - mean)``.
 
     Each pair of blocks of rows is multiplied once. Neither the result nor its rounding depends on the number of
@@ -33,8 +33,10 @@ def centred_products(X: NDArray[np.floating]) -> NDArray[np.float64]:
     ----------
     X
         Samples × features, shape (n, d), float32 or float64; may be mapped from a file.
+    most
+        Bytes that the centred samples may take, see `Centred`.
     """
-    centred = Centred(X)
+    centred = Centred(X, most=most)
     products = np.empty((len(X), len(X)))
 
     def put(rows: slice, columns: slice, block: NDArray[np.float64]) -> None:
