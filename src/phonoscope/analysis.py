@@ -315,10 +315,9 @@ class _Reductions:
         config, c, seed = self._settings.reduction, self._settings.clustering, self._settings.seed
         if not all(path.exists() for path in self._files["pca"]):
             n, width = self._activations.shape
-            self._products = centred_products(self._activations) if n < width else None
-            self._write("pca", *reduce_by_pca(self._activations, config, self._products))
-            if plan(n, width, sigma=c.sigma, method=c.spectral, memory=c.memory) != "exact":
-                self._products = None  # only exact affinities need them again
+            if n < width and plan(n, width, sigma=c.sigma, method=c.spectral, memory=c.memory) == "exact":
+                self._products = centred_products(self._activations)  # which exact affinities need again
+            self._write("pca", *reduce_by_pca(self._activations, config, self._products, c.memory))
         if not all(path.exists() for path in self._files["tsne"]):
             self._write("tsne", *reduce_by_tsne(np.load(self._files["pca"][0]), config, seed, c.memory))
 

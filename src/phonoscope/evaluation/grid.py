@@ -65,7 +65,10 @@ class CellResult:
 
 
 def reduce_by_pca(
-    activations: NDArray[np.float32], settings: ReductionSettings, products: NDArray[np.float64] | None = None
+    activations: NDArray[np.float32],
+    settings: ReductionSettings,
+    products: NDArray[np.float64] | None = None,
+    memory: float = MEMORY,
 ) -> tuple[NDArray[np.float32], dict[str, float]]:
     """Reduce one layer's activations by PCA.
 
@@ -77,12 +80,14 @@ def reduce_by_pca(
         Share of variance.
     products
         What `phonoscope.reduction.distances.centred_products` gives for the activations, where it is known already.
+    memory
+        GB, as in `phonoscope.reduction.pca.pca`.
 
     Returns
     -------
     The scores, shape (n, m), and the figures that describe them.
     """
-    components = pca(activations, settings.pca_variance, products=products)
+    components = pca(activations, settings.pca_variance, products=products, memory=memory)
     return components.scores, {"variance_kept": float(components.share.sum())}
 
 

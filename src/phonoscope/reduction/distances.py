@@ -23,7 +23,9 @@ _ROWS = 512
 _CENTRED = 300_000_000
 
 
-def centred_products(X: NDArray[np.floating], most: float = float("inf")) -> NDArray[np.float64]:
+def centred_products(
+    X: NDArray[np.floating], most: float = float("inf"), out: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """Return the Gram matrix of the centred samples, shape (n, n), float64: ``(x - mean)·(y - mean)``.
 
     Each pair of blocks of rows is multiplied once. Neither the result nor its rounding depends on the number of
@@ -35,9 +37,11 @@ def centred_products(X: NDArray[np.floating], most: float = float("inf")) -> NDA
         Samples × features, shape (n, d), float32 or float64; may be mapped from a file.
     most
         Bytes that the centred samples may take, see `Centred`.
+    out
+        Where the result goes, if there is a place already.
     """
     centred = Centred(X, most=most)
-    products = np.empty((len(X), len(X)))
+    products = np.empty((len(X), len(X))) if out is None else out
 
     def put(rows: slice, columns: slice, block: NDArray[np.float64]) -> None:
         products[rows, columns] = block
