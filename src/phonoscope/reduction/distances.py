@@ -21,10 +21,11 @@ _ROUNDING = 1e-13
 _ROWS = 512
 # Bytes that all samples may take, centred, in float64; of more, each block is centred when it is multiplied.
 _CENTRED = 300_000_000
+_ANY = float("inf")
 
 
 def centred_products(
-    X: NDArray[np.floating], most: float = float("inf"), out: NDArray[np.float64] | None = None
+    X: NDArray[np.floating], most: float = _ANY, out: NDArray[np.float64] | None = None
 ) -> NDArray[np.float64]:
     """Return the Gram matrix of the centred samples, shape (n, n), float64: ``(x - mean)·(y - mean)``.
 
@@ -60,20 +61,22 @@ class Centred:
     rows
         Those of X that are the samples; all if None.
     most
-        Bytes that all samples may take in float64; 300 MB at the most. The products are the same to the last digit.
+        Bytes that all samples may take in float64; 300 MB at the most. Blocks that are centred at a time keep within it
+        too, but for those of one thread. The products are the same to the last digit.
     """
 
-    def __init__(
-        self, X: NDArray[np.floating], rows: NDArray[np.int64] | None = None, most: float = float("inf")
-    ) -> None:
+    def __init__(self, X: NDArray[np.floating], rows: NDArray[np.int64] | None = None, most: float = _ANY) -> None:
         self._X, self._rows = X, rows
         self._n = len(X) if rows is None else len(rows)
         self._mean: NDArray[np.float64] | None = None
+        self._threads: int | None = None
         if 8 * self._n * X.shape[1] <= min(_CENTRED, most):
             self._X, self._rows = (X if rows is None else X[rows]).astype(np.float64), None
             self._X -= self._X.mean(axis=0)
         else:
             self._mean = self._running_sum() / self._n
+            if most < _ANY:  # two blocks, and what they are made of
+                self._threads = max(int(most // (2 * 12 * _ROWS * X.shape[1])), 1)
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -99,7 +102,7 @@ class Centred:
             if rows != columns:
                 put(columns, rows, block.T)
 
-        each(multiply, combinations_with_replacement(slices(self._n, _ROWS), 2))
+        each(multiply, combinations_with_replacement(slices(self._n, _ROWS), 2), most=self._threads)
 
     def products(self, rows: slice, columns: slice) -> NDArray[np.float64]:
         """Return the products of two blocks of samples, the same or the first above the second."""
