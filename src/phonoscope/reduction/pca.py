@@ -158,12 +158,15 @@ def pca(
         axis[0, 0] = 1.0
         return PrincipalComponents(np.zeros((n, 1), np.float32), axis, np.ones(1))
     values, rows = leading(product, (variance - 1e-12) * total, make if tight else None)
+    del product  # the axes take much room too
     # a rounding error must not add a component of no variance at variance = 1
     kept = max(int((values > values[0] * max(n, d) * np.finfo(np.float64).eps).sum()), 1)
     values, rows = values[:kept], rows[:kept]
     lengths = np.sqrt(values)[:, None]
-    axes = _axes(X, mean, rows) / lengths if wide else rows
-    signs = np.sign(axes[np.arange(kept), np.abs(axes).argmax(axis=1)])[:, None]
-    axes = axes * signs
+    axes = _axes(X, mean, rows) if wide else rows.copy()
+    if wide:
+        axes /= lengths
+    signs = np.array([np.sign(axis[np.abs(axis).argmax()]) for axis in axes])[:, None]
+    axes *= signs
     scores = (rows * (lengths * signs)).T.astype(np.float32) if wide else _project(X, mean, axes)
     return PrincipalComponents(np.ascontiguousarray(scores), axes, values / total)
