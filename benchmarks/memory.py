@@ -2,7 +2,8 @@
 """Measure the peak memory of every stage of a run, over corpora of 1x, 2x, 4x and panels of 1x, 2x, 4x.
 
 ``python benchmarks/memory.py`` plants panels, simulates corpora, runs the stages in processes of their own, and writes
-benchmarks/memory.json and docs/memory.md. No run is needed. The largest panel takes 1 GB of disk space.
+benchmarks/memory.json and docs/memory.md. No run is needed. Panels are measured with the default of clustering.memory
+and again with each of ``--memory``. The largest panel takes 1 GB of disk space, each time.
 """
 
 from __future__ import annotations
@@ -108,12 +109,24 @@ def _plant_layer(path: Path, width: int, phone: np.ndarray, speaker: np.ndarray)
     file.flush()
 
 
-def measure_panels(sizes: Sequence[int], scratch: Path, jobs: int, shapes: Mapping[str, tuple[int, ...]]) -> list[Any]:
-    """Run the stages after the activations on panels of some sizes; return what each took."""
+def measure_panels(
+    sizes: Sequence[int],
+    scratch: Path,
+    jobs: int,
+    shapes: Mapping[str, tuple[int, ...]],
+    memory: float | None = None,
+) -> list[Any]:
+    """Run the stages after the activations on panels of some sizes; return what each took.
+
+    `memory` is the setting clustering.memory in GB; its default if None.
+    """
     found = []
     for n_per_phone in sizes:
         settings = Settings().changed({**_BRIEF, "probing.n_per_phone": n_per_phone})
         path = scratch / f"panel-{n_per_phone}"
+        if memory is not None:
+            settings = settings.changed({"clustering.memory": memory})
+            path = scratch / f"panel-{n_per_phone}-within-{memory:g}"
         if not path.exists():
             plant(path, n_per_phone, shapes, settings)
         for stage in PANEL_STAGES:
@@ -165,6 +178,10 @@ def page(found: Mapping[str, Any], text: str) -> str:
         f"Python {on['python']}{found.get('note', '')}, {found['jobs']} jobs."
     )
     parts = {"machine": made, "panels": table(*_rows(found["panels"])), "corpora": table(*_rows(found["corpora"]))}
+    if found.get("within"):
+        parts["within"] = "\n\n".join(
+            f"### Within {one['memory']:g} GB\n\n{table(*_rows(one['panels'])).rstrip()}" for one in found["within"]
+        )
     for name, part in parts.items():
         before, _, rest = text.partition(f"<!-- {name} -->\n")
         _, _, after = rest.partition("<!-- end -->\n")
@@ -177,6 +194,13 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--panels", type=int, nargs="*", default=[50, 100, 200], help="samples of each phone")
     parser.add_argument("--hours", type=float, nargs="*", default=[0.25, 0.5, 1.0], help="lengths of the corpora")
+    parser.add_argument(
+        "--memory",
+        type=float,
+        nargs="*",
+        default=[0.25],
+        help="clustering.memory, GB, with which panels are measured too",
+    )
     parser.add_argument("--layers", nargs="+", default=list(SHAPES), help="layers that are planted")
     parser.add_argument("--jobs", type=int, default=cores(), help="threads and processes")
     parser.add_argument("--scratch", type=Path, help="keep panels and corpora here (default: a temporary folder)")
@@ -195,6 +219,13 @@ def main(words: Sequence[str] | None = None) -> int:
                 "jobs": arguments.jobs,
                 "note": arguments.note and f" ({arguments.note})",
                 "panels": measure_panels(arguments.panels, scratch, arguments.jobs, shapes),
+                "within": [
+                    {
+                        "memory": memory,
+                        "panels": measure_panels(arguments.panels, scratch, arguments.jobs, shapes, memory),
+                    }
+                    for memory in arguments.memory
+                ],
                 "corpora": measure_corpora(arguments.hours, scratch, arguments.jobs),
             }
         write_text(arguments.results, json.dumps(found, indent=1, ensure_ascii=False) + "\n")

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from phonoscope.analysis import analyse
+from phonoscope.analysis import _tell_of_size, analyse
 from phonoscope.clustering.kmedians import KMedians
 from phonoscope.clustering.spectral import SpectralClustering
 from phonoscope.errors import SettingError
@@ -114,6 +114,14 @@ def test_what_is_there_is_kept_and_what_was_lost_is_made_again(analysed: Run) ->
     assert {path: path.stat().st_mtime_ns for path in (analysed.path / "embeddings").iterdir()} == times
 
 
+def test_a_layer_s_rows_are_those_of_the_whole_table(analysed: Run) -> None:
+    for layer in WIDTHS:
+        assert analysed.clusters_of(layer).equals(analysed.clusters.filter(layer=layer))
+        swept = analysed.sweep.filter(layer=layer).drop("layer", "reduction")
+        assert analysed.sweep_of(layer).equals(swept)
+    assert analysed.sweep_of("D9").is_empty()
+
+
 def test_a_panel_too_large_for_the_memory_is_approximated_and_the_user_is_told(tmp_path: Path) -> None:
     run = made(tmp_path / "run", 1_020)
     heard = Listening()
@@ -129,6 +137,21 @@ def test_a_panel_too_large_for_the_memory_is_approximated_and_the_user_is_told(t
     assert spectral["agreement"].null_count() == 0
     assert max(spectral["agreement"].to_list()) > 0.5
     assert run.scores.filter(clusterer="kmedians")["method"].null_count() == 18
+
+
+def test_t_sne_that_does_not_fit_into_the_memory_is_told_of(tmp_path: Path) -> None:
+    run = made(tmp_path / "run", 12)
+    for dimensions, n, words in (
+        (2, 16_000, "16,000 samples are too many for exact t-SNE in 0.25 GB (--clustering.memory), 0.3 GB"),
+        (3, 16_000, "t-SNE in space takes 0.3 GB for 16,000 samples, more than --clustering.memory 0.25"),
+        (2, 15_000, ""),
+        (2, 30_000, ""),  # of so many it is never exact
+    ):
+        heard = Listening()
+        changes = {"clustering.memory": 0.25, "clustering.spectral": "nystrom", "reduction.tsne_dimensions": dimensions}
+        _tell_of_size(run, n, QUICK.changed(changes), heard)
+        assert len(heard.warned) == bool(words)
+        assert not words or words in heard.warned[0]
 
 
 @pytest.mark.parametrize("name", ["clustering.k", "selection.k"])

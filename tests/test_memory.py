@@ -14,7 +14,9 @@ import pytest
 
 from phonoscope.analysis import at_a_time
 from phonoscope.evaluation import linear_probe, ranking, resampling
+from phonoscope.evaluation.discriminants import bytes_taken
 from phonoscope.evaluation.layer_measures import LAYER_MEASURES, layer_and_chance_outcomes
+from phonoscope.evaluation.linear import told_apart
 from phonoscope.evaluation.ranking import Distances
 from phonoscope.evaluation.resampling import draw_counts, mean_products, rows_by_phone
 from phonoscope.evaluation.speaker_variance import speaker_variance
@@ -132,6 +134,25 @@ def test_four_times_the_panel_takes_no_more_memory(work: Callable[..., object], 
         numba.set_num_threads(before)
     # all products of 2,400 samples are 46 MB, a copy of them 1.5 or 3; labels and outcomes are 100 bytes a sample
     assert peaks[2] < peaks[1] + 1.0 * MB, peaks
+
+
+@pytest.mark.parametrize("d", [160, 2_000])  # by units, and by samples
+@pytest.mark.parametrize("memory", [4.0, 1e-6])
+def test_linear_maps_take_no_more_than_is_said_of_them(d: int, memory: float, tmp_path: Path) -> None:
+    n = 1_200
+    np.save(tmp_path / "layer.npy", activations(n, d))
+    X = np.load(tmp_path / "layer.npy", mmap_mode="r")
+    index, rows = np.arange(n) % PHONES, np.arange(n)
+    folds = np.arange(n) // PHONES % 5
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    told_apart(X[:60], index[:60], folds[:60])  # what is imported and compiled
+    most = peak(lambda: told_apart(X, index, folds, rows, memory))
+    numba.set_num_threads(before)
+    blocks = 2 * 512 * d * (8 + 4)
+    # with little memory not all products are kept, but those of one fold's samples
+    said = bytes_taken(n, d) if memory > 1 or d < n else 8 * n * n
+    assert most < said + blocks + 2 * MB, (most / MB, said / MB)
 
 
 def test_no_more_items_are_under_way_than_fit() -> None:

@@ -13,7 +13,7 @@ from made_run import SMALL, Plan, forget, make_run
 from phonoscope.phonology.analogies import find_analogies
 from phonoscope.progress import Quiet
 from phonoscope.rundir import clear
-from phonoscope.structuring import FILES, structure
+from phonoscope.structuring import FILES, at_a_time, structure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,3 +136,19 @@ def test_the_files_are_a_run_s_own(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     clear(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_any_memory_gives_the_same_files(made: Run) -> None:
+    before = {name: (made.path / name).read_bytes() for name in FILES}
+    settings = SMALL.changed({"clustering.memory": 0.01})
+    for name in FILES:
+        (made.path / name).unlink()
+    structure(made, settings, Quiet())
+    assert {name: (made.path / name).read_bytes() for name in FILES} == before
+
+
+def test_as_many_layers_at_a_time_as_fit() -> None:
+    # 5,000 samples: products of all and of a part; the widest layer counts
+    assert at_a_time(5_000, [40, 10_368], 4.0) == 6
+    assert at_a_time(5_000, [40], 4.0) == 26
+    assert at_a_time(5_000, [10_368], 0.25) == 1

@@ -35,6 +35,8 @@ from phonoscope.kept_cells import find_result, keep_cell, keep_sweep, kept_with
 from phonoscope.lending import Lent
 from phonoscope.parallel import one_blas_thread
 from phonoscope.reduction.distances import centred_products
+from phonoscope.reduction.tsne import EXACT_UP_TO, exact_bytes
+from phonoscope.reduction.tsne import plan as tsne_plan
 from phonoscope.results import Run
 from phonoscope.workers import Processes
 
@@ -102,7 +104,8 @@ def grid_seeds(settings: Settings) -> list[int]:
 def at_a_time(n: int, memory: float) -> int:
     """Return how many layers of n samples fit into `memory` GB, exact affinities each; one at least.
 
-    With three matrices of n × n numbers of 8 bytes a layer takes about 100 MB of libraries and blocks.
+    With three matrices of n × n numbers of 8 bytes a layer takes about 100 MB of libraries and blocks. Its t-SNE takes
+    less, and at another time.
     """
     return max(int(memory * 1e9 // (24 * n * n + 100_000_000)), 1)
 
@@ -117,6 +120,20 @@ def _tell_of_size(run: Run, n: int, settings: Settings, progress: Progress) -> N
         progress.warn(
             f"{n:,} samples are too many for exact spectral clustering in {c.memory:g} GB (--clustering.memory): it is "
             f"approximated ({names}); scores.csv tells how well it agrees with exact clusters of 2,000 samples"
+        )
+    dimensions = settings.reduction.tsne_dimensions
+    needed = exact_bytes(n, dimensions) / 1e9
+    if needed <= c.memory or all(path.exists() for layer in run.layers for path in _embeddings(run, layer)["tsne"]):
+        return
+    if tsne_plan(n, dimensions, c.memory) == "exact":
+        progress.warn(
+            f"t-SNE in space takes {needed:.1f} GB for {n:,} samples, more than --clustering.memory {c.memory:g}: only "
+            "in the plane (--reduction.tsne_dimensions 2) can it do with less"
+        )
+    elif n <= EXACT_UP_TO:
+        progress.warn(
+            f"{n:,} samples are too many for exact t-SNE in {c.memory:g} GB (--clustering.memory), {needed:.1f} GB: "
+            "the forces between them are interpolated on a grid, as for more than 25,000 samples"
         )
 
 
@@ -295,13 +312,14 @@ class _Reductions:
 
     def make(self) -> None:
         """Make those that are missing."""
-        config, seed = self._settings.reduction, self._settings.seed
+        config, c, seed = self._settings.reduction, self._settings.clustering, self._settings.seed
         if not all(path.exists() for path in self._files["pca"]):
             n, width = self._activations.shape
-            self._products = centred_products(self._activations) if n < width else None
-            self._write("pca", *reduce_by_pca(self._activations, config, self._products))
+            if n < width and plan(n, width, sigma=c.sigma, method=c.spectral, memory=c.memory) == "exact":
+                self._products = centred_products(self._activations)  # which exact affinities need again
+            self._write("pca", *reduce_by_pca(self._activations, config, self._products, c.memory))
         if not all(path.exists() for path in self._files["tsne"]):
-            self._write("tsne", *reduce_by_tsne(np.load(self._files["pca"][0]), config, seed))
+            self._write("tsne", *reduce_by_tsne(np.load(self._files["pca"][0]), config, seed, c.memory))
 
     def take(self, reduction: Reduction) -> tuple[NDArray[np.float32], NDArray[np.float64] | None]:
         """Return a reduction; with the activations themselves the product of all samples, where PCA needed it."""

@@ -185,10 +185,11 @@ def _labels(run: Run) -> dict[Key, dict[int, NDArray[np.int64]]]:
     """Return the cluster of each sample, by cell and seed, in the order of the grid."""
     found: dict[Key, dict[int, NDArray[np.int64]]] = {}
     keys = ("layer", "reduction", "clusterer", "k", "seed")
-    for (*key, seed), rows in run.clusters.partition_by(keys, as_dict=True, maintain_order=True).items():
-        layer, reduction, clusterer, k = key
-        of_seeds = found.setdefault((str(layer), str(reduction), str(clusterer), int(k)), {})
-        of_seeds[int(seed)] = rows.sort("sample")["cluster"].to_numpy()
+    for of in run.layers:  # not all at a time: their names take more room than the clusters
+        for (*key, seed), rows in run.clusters_of(of).partition_by(keys, as_dict=True, maintain_order=True).items():
+            layer, reduction, clusterer, k = key
+            of_seeds = found.setdefault((str(layer), str(reduction), str(clusterer), int(k)), {})
+            of_seeds[int(seed)] = rows.sort("sample")["cluster"].to_numpy()
     return found
 
 

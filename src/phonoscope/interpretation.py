@@ -75,10 +75,12 @@ def class_entries(run: Run, settings: Settings, table: FeatureTable, progress: P
     phones = run.panel["phone"].to_list()
     entries = []
     wanted = list(_wanted(run.selection, settings))
-    labels = run.sweep
+    labels, of = pl.DataFrame(), ""
     with progress.bar("classes", len(wanted), "clusterings") as advance:
         for key, (layer, clusterer, k), ways, main, at_edge in wanted:
-            chosen = labels.filter(layer=layer, clusterer=clusterer, k=k)["cluster"].to_numpy()
+            if of != layer:  # they come one after the other
+                labels, of = run.sweep_of(layer), layer
+            chosen = labels.filter(clusterer=clusterer, k=k)["cluster"].to_numpy()
             named = _named(phones, chosen, table, settings)
             criterion = GIVEN if settings.selection.k else getattr(settings.selection, f"{clusterer}_criterion")
             entries.append(

@@ -158,12 +158,14 @@ class _HandOut:
             _HERE.working = False
 
 
-def product(A: NDArray[Number], B: NDArray[Number]) -> NDArray[Number]:
-    """Return ``A @ B``, shapes (n, m) and (m, p), computed in blocks of rows."""
-    found = np.empty((len(A), B.shape[1]), np.result_type(A, B))
+def product(
+    A: NDArray[Any], B: NDArray[Number], of: Callable[[NDArray[Any]], NDArray[Number]] | None = None
+) -> NDArray[Number]:
+    """Return ``of(A) @ B``, shapes (n, m) and (m, p), computed in blocks of rows; `of` changes each entry, if given."""
+    found = np.empty((len(A), B.shape[1]), np.result_type(A if of is None else of(A[:1]), B))
 
     def multiply(rows: slice) -> None:
-        np.matmul(A[rows], B, out=found[rows])
+        np.matmul(A[rows] if of is None else of(A[rows]), B, out=found[rows])
 
     each(multiply, slices(len(A), _ROWS))
     return found

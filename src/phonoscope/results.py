@@ -56,6 +56,10 @@ def _read(path: Path) -> pl.DataFrame:
     return unguarded(pl.read_csv(path, glob=False, schema_overrides=labels, infer_schema_length=None))
 
 
+def _of_layer(path: Path, layer: str) -> pl.LazyFrame:
+    return pl.scan_parquet(path, glob=False).filter(pl.col("layer") == layer)
+
+
 @dataclass(frozen=True)
 class Run:
     """A finished run: its directory, and what the files in it say.
@@ -127,6 +131,14 @@ class Run:
     def sweep(self) -> pl.DataFrame:
         """A row a sample, layer, clusterer and number of clusters: sample, layer, reduction, clusterer, k, cluster."""
         return pl.read_parquet(self.path / "sweep.parquet", glob=False)
+
+    def clusters_of(self, layer: str) -> pl.DataFrame:
+        """Return the rows of `clusters` of one layer; of others no more is read than it takes to find them."""
+        return _of_layer(self.path / "clusters.parquet", layer).collect()
+
+    def sweep_of(self, layer: str) -> pl.DataFrame:
+        """Return sample, clusterer, k and cluster of the rows of `sweep` of one layer, as `clusters_of` does."""
+        return _of_layer(self.path / "sweep.parquet", layer).select("sample", "clusterer", "k", "cluster").collect()
 
     @property
     def measures(self) -> pl.DataFrame | None:

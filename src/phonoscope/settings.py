@@ -216,8 +216,8 @@ class ClusteringSettings(Checked):
     )
     memory: float = setting(
         4.0,
-        "memory that what compares all samples may take, GB: exact affinities, also of several layers at a time, and "
-        "the products and folds that measures are taken from",
+        "memory that what compares all samples may take, GB: exact affinities and exact t-SNE, also of several layers "
+        "at a time, and the products, folds and linear maps that measures are taken from",
         low=0.01,
         high=100_000,
     )

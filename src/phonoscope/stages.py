@@ -94,7 +94,12 @@ FIRST: dict[str, tuple[str, ...]] = {
     "reduction.perplexity": ("tsne",),
     "reduction.tsne_iterations": ("tsne",),
     # how many eigenvectors are sought for the grid and the sweeps together can change their last digits
-    "clustering": ("grid", "sweep"),
+    **dict.fromkeys(
+        ("clustering.k", "clustering.kmedians_init", "clustering.kmedians_restarts", "clustering.max_iterations",
+         "clustering.sigma", "clustering.kernel", "clustering.spectral", "clustering.landmarks"),
+        ("grid", "sweep"),
+    ),
+    "clustering.memory": ("tsne",),
     "selection.k": ("grid", "sweep"),
     "selection.reduction": ("grid", "sweep"),
     "selection.kmedians_criterion": ("classes",),  # all criteria are measured whichever chooses
@@ -110,7 +115,7 @@ FIRST: dict[str, tuple[str, ...]] = {
     "evaluation.shuffles": ("measures",),
     "units": ("units",),
     "structure": ("structure",),
-}
+}  # fmt: skip
 """The first stages that depend on a setting, or on any setting of a group."""
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from phonoscope.evaluation.discriminants import bytes_taken
 from phonoscope.evaluation.fold_choice import choose_folds
 from phonoscope.evaluation.linear import PAIR_APART, linear_scores, told_apart
 from phonoscope.evaluation.panel_size import f_by_size, sizes
@@ -23,7 +24,7 @@ from phonoscope.phonology.analogies import Analogies, bundles, find_analogies
 from phonoscope.phonology.arithmetic import solve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -106,7 +107,7 @@ def structure(run: Run, settings: Settings, progress: Progress) -> None:
                 permutations=config.permutations,
                 seed=seed,
             )
-            beats = told_apart(np.asarray(activations[part.some]), part.panel.index, part.folds)
+            beats = told_apart(activations, part.panel.index, part.folds, part.some, settings.clustering.memory)
             scores = linear_scores(beats, part.panel.rows, part.panel.counts)
             own = None if len(spoken) == len(panel) else spoken
             variance = speaker_variance(activations, whole.index[spoken], speakers, own)
@@ -114,14 +115,24 @@ def structure(run: Run, settings: Settings, progress: Progress) -> None:
                 found[layer] = [solved, scores, variance]
                 advance(1)
 
+        widths = {layer: run.activations(layer).shape[1] for layer in run.layers}
         # the widest first, so that no thread is left alone with it in the end
-        each(measure, sorted(run.layers, key=lambda layer: -run.activations(layer).shape[1]))
+        order = sorted(run.layers, key=lambda layer: -widths[layer])
+        each(measure, order, most=at_a_time(len(part.some), widths.values(), settings.clustering.memory))
         with one_blas_thread():
             table = _sizes(run, whole, settings, advance)
     _write_analogies(run, analogies, {layer: found[layer][0] for layer in run.layers})
     _write_linear(run, part, {layer: found[layer][1] for layer in run.layers})
     _write_speakers(run, len(np.unique(speakers)), {layer: found[layer][2] for layer in run.layers})
     write_frame(table, run.path / "panel_size.csv")
+
+
+def at_a_time(n: int, widths: Iterable[int], memory: float) -> int:
+    """Return how many layers fit into `memory` GB, with linear maps learned from n samples of each; one at least.
+
+    Beside the maps a layer takes about 150 MB of columns, of which means and variances are taken.
+    """
+    return max(int(memory * 1e9 // (max(bytes_taken(n, d) for d in widths) + 150_000_000)), 1)
 
 
 def _panel(labels: list[str], draws: int, seed: int) -> _Panel:
@@ -237,7 +248,7 @@ def _sizes(run: Run, panel: _Panel, settings: Settings, advance: Any) -> pl.Data
     tables = []
     grid = run.scores.filter(reduction="pca")
     for layer in run.layers:
-        X = np.load(run.path / "embeddings" / f"{layer}-pca.npy")
+        X = np.load(run.path / "embeddings" / f"{layer}-pca.npy", mmap_mode="r")
         found = f_by_size(
             X, labels, panel.rows, ns, k=k, draws=config.draws, settings=settings.clustering, seed=settings.seed
         )

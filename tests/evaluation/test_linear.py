@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.linalg import cho_factor, cho_solve
 from sklearn.covariance import ledoit_wolf_shrinkage
 
 import oracles_structure as oracles
+from phonoscope.evaluation.discriminants import Fold, _solved, discriminants, shrinkage, sum_of_squares
 from phonoscope.evaluation.fold_choice import choose_folds, grouped_folds, sample_folds
-from phonoscope.evaluation.linear import linear_scores, shrinkage, told_apart, wilson
+from phonoscope.evaluation.linear import linear_scores, told_apart, wilson
 from phonoscope.evaluation.resampling import draw_counts, rows_by_phone
+from phonoscope.reduction import distances
 
 
 def panel(n_phones: int, n: int, d: int, seed: int, distance: float = 1.5) -> tuple[np.ndarray, np.ndarray]:
@@ -49,6 +52,34 @@ def test_the_shrinkage_is_scikit_learn_s() -> None:
     found = shrinkage(float(lengths @ lengths), float(np.square(X.T @ X).sum()), float(lengths.sum()), 30, 12)
     assert found == pytest.approx(ledoit_wolf_shrinkage(X, assume_centered=True))
     assert 0 < found < 1
+
+
+@pytest.mark.parametrize("d", [40, 900])  # by units, and by samples
+def test_less_memory_gives_the_same_to_the_last_digit(d: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    X, index = panel(3, 250, d, 11)
+    rows = np.flatnonzero(np.arange(len(X)) % 5 < 4)
+    X, own = X.astype(np.float32), index[rows]
+    folds = sample_folds(own, 4, 0)
+    found = []
+    for memory, centred in ((4.0, 300_000_000), (4.0, 0), (1e-6, 0)):
+        monkeypatch.setattr(distances, "_CENTRED", centred)
+        ours = discriminants(X, rows, memory)
+        parts = [Fold.of(own, 3, folds == fold) for fold in range(4)]
+        found.append([one for fold in parts for one in (ours.scores(fold), ours.nearest(fold))])
+        copied = discriminants(X[rows], np.arange(len(rows)), memory)
+        np.testing.assert_array_equal(copied.scores(parts[0]), found[-1][0])
+    for others in found[1:]:
+        for one, other in zip(found[0], others, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_what_is_done_in_place_is_what_is_done_with_copies() -> None:
+    random = np.random.default_rng(2)
+    R = random.normal(0, 1, (1_300, 1_300)) * np.exp(random.normal(0, 3, 1_300))
+    assert sum_of_squares(R) == np.square(R).sum()
+    A, B = R @ R.T + 1e-3 * np.eye(len(R)), random.normal(0, 1, (len(R), 4))
+    A += np.triu(random.normal(0, 1, A.shape), 1)  # above the diagonal nothing is read
+    np.testing.assert_array_equal(_solved(A.copy(), B), cho_solve(cho_factor(A, lower=True), B))
 
 
 def test_a_phone_far_from_all_is_told_apart_and_two_in_one_place_are_not() -> None:

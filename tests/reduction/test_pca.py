@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
 import oracles
+from phonoscope.reduction.distances import centred_products
 from phonoscope.reduction.pca import pca
 
 if TYPE_CHECKING:
@@ -80,6 +82,24 @@ def test_a_slow_decay_needs_most_of_many_components() -> None:
             np.testing.assert_allclose(found.share, share, rtol=1e-6)
             check_scores(found.scores[:, :3], scores[:, :3])
     assert len(found.share) > 510
+
+
+@pytest.mark.parametrize("shape", [(300, 700), (700, 900), (900, 700)])
+def test_one_matrix_is_enough_where_memory_is_scarce(shape: tuple[int, int]) -> None:
+    X = np.random.default_rng(1).standard_normal(shape).astype(np.float32)  # too flat for few vectors
+    peaks, found = [], []
+    for memory in (4.0, 1e-6):
+        tracemalloc.start()
+        found.append(pca(X, 0.6, memory=memory))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    plenty, scarce = found
+    np.testing.assert_allclose(scarce.share, plenty.share, rtol=1e-9)
+    np.testing.assert_allclose(scarce.axes, plenty.axes, atol=1e-7)
+    np.testing.assert_allclose(scarce.scores, plenty.scores, atol=1e-4)
+    assert peaks[1] < peaks[0]
+    given = pca(X, 0.6, products=centred_products(X) if shape[1] > shape[0] else None, memory=1e-6)
+    np.testing.assert_array_equal(given.share, (plenty if shape[1] > shape[0] else scarce).share)
 
 
 def test_the_share_that_is_reached_exactly_is_enough() -> None:

@@ -7,14 +7,14 @@ each function says of itself.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from phonoscope.parallel import product
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -27,7 +27,11 @@ def one_hot(labels: NDArray[np.int64], k: int, dtype: type[np.floating] = np.flo
     return np.asarray(labels[:, None] == np.arange(k), dtype)
 
 
-def cluster_sums(M: NDArray[np.floating], clusterings: Sequence[NDArray[np.int64]]) -> Iterator[NDArray[np.floating]]:
+def cluster_sums(
+    M: NDArray[np.floating],
+    clusterings: Sequence[NDArray[np.int64]],
+    of: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
+) -> Iterator[NDArray[np.floating]]:
     """Sum the rows of a matrix by cluster, for each of several clusterings.
 
     Several clusterings take part in one product, which reads the matrix once.
@@ -38,19 +42,22 @@ def cluster_sums(M: NDArray[np.floating], clusterings: Sequence[NDArray[np.int64
         Shape (n, n): distances or affinities of all samples.
     clusterings
         For each the cluster of each sample, shape (n,), from 0 on.
+    of
+        Changes each entry of M before it is added, some rows at a time, so that there is no second matrix.
 
     Yields
     ------
     For each clustering of k clusters an array of shape (n, k): the sum of ``M[x, y]`` over the samples y of a cluster.
     """
+    kind = M.dtype.type if of is None else of(M[:1]).dtype.type
     ks = [int(labels.max()) + 1 for labels in clusterings]
     first = 0
     while first < len(ks):
         last = first + 1
         while last < len(ks) and sum(ks[first : last + 1]) <= _COLUMNS:
             last += 1
-        members = [one_hot(labels, k, M.dtype.type) for labels, k in zip(clusterings[first:last], ks[first:last])]  # noqa: B905
-        sums = product(M, np.hstack(members))
+        members = [one_hot(labels, k, kind) for labels, k in zip(clusterings[first:last], ks[first:last])]  # noqa: B905
+        sums = product(M, np.hstack(members), of)
         yield from np.split(sums, np.cumsum(ks[first:last])[:-1], axis=1)
         first = last
 

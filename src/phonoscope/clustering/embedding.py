@@ -165,9 +165,16 @@ def _single_precision_does(X: NDArray[np.floating], sigma: str | float) -> bool:
 
 
 def affinity_of_some(
-    X: NDArray[np.floating], some: NDArray[np.int64], width: float | NDArray[np.float64], kernel: str
+    X: NDArray[np.floating],
+    some: NDArray[np.int64],
+    width: float | NDArray[np.float64],
+    kernel: str,
+    squared: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
-    """Return the affinities among some of the samples, with the width of all, shape (len(some), len(some))."""
-    squared = squared_distances(X[some])
+    """Return the affinities among some of the samples, with the width of all, shape (len(some), len(some)).
+
+    `squared` is what `squared_distances` gives for these, where it is known already; it is overwritten.
+    """
+    squared = squared_distances(X[some]) if squared is None else squared
     own = width[some] if isinstance(width, np.ndarray) else width
     return gaussian_affinity(squared, own, kernel, out=squared)

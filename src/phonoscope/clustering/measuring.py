@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -136,24 +136,23 @@ def measure_spectral(
         labels[i] = labels_of(embedding, k, seed)
         progress(1)
     values: dict[str, list[float]] = {"eigengap": eigengaps(embedding.eigenvalues, ks)}
-    A = embedding.affinity
-    if A is None:
-        A = affinity_of_some(X, rows, embedding.sigma, clustering.kernel)
-    elif len(rows) < len(X):
-        A = A[np.ix_(rows, rows)]
     some, their_ks = _of_rows(labels, ks, rows)
-    if {"ratio", "first_minimum"} & set(wanted):
-        entries = A if selection.blocks == "affinity" else normalised_affinity(A)
-        sums = cluster_sums(np.square(entries), some)
-        values["ratio"] = [block_ratio(s, own, k) for s, own, k in zip(sums, some, their_ks, strict=True)]
     if "davies_bouldin" in wanted:
         sums = cluster_sums(squared, some)
         values["davies_bouldin"] = [
             euclidean_davies_bouldin(s, own, k) for s, own, k in zip(sums, some, their_ks, strict=True)
         ]
     if "silhouette" in wanted:
-        distances = np.sqrt(squared, dtype=np.float32, casting="same_kind")
-        values["silhouette"] = _silhouettes(distances, some, their_ks)
+        values["silhouette"] = _silhouettes(squared, some, their_ks, _roots)
+    A = embedding.affinity
+    if A is None:  # the distances are not needed any more
+        A = affinity_of_some(X, rows, embedding.sigma, clustering.kernel, squared)
+    elif len(rows) < len(X):
+        A = A[np.ix_(rows, rows)]
+    del squared
+    if {"ratio", "first_minimum"} & set(wanted):
+        sums = cluster_sums(A if selection.blocks == "affinity" else normalised_affinity(A), some, np.square)
+        values["ratio"] = [block_ratio(s, own, k) for s, own, k in zip(sums, some, their_ks, strict=True)]
     if "stability" in wanted:
         carry = partial(carry_by_affinity, A, seed=seed)
         values["stability"] = stability(
@@ -179,6 +178,15 @@ def _of_rows(
     return some, their_ks
 
 
-def _silhouettes(distances: NDArray[np.float32], labels: Sequence[NDArray[np.int64]], ks: Sequence[int]) -> list[float]:
-    sums = cluster_sums(distances, labels)
+def _roots(squared: NDArray[np.float64]) -> NDArray[np.float32]:
+    return np.sqrt(squared, dtype=np.float32, casting="same_kind")
+
+
+def _silhouettes(
+    distances: NDArray[np.floating],
+    labels: Sequence[NDArray[np.int64]],
+    ks: Sequence[int],
+    of: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
+) -> list[float]:
+    sums = cluster_sums(distances, labels, of)
     return [silhouette(s, own, k) for s, own, k in zip(sums, labels, ks, strict=True)]

@@ -15,6 +15,7 @@ from phonoscope.clustering.spectral import (
     normalised_affinity,
     unit_rows,
 )
+from phonoscope.parallel import slices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 
 _VOTERS = 7
+_ROWS = 256  # whose affinities are looked at together
 
 
 class Carried(NamedTuple):
@@ -68,10 +70,13 @@ def carry_by_affinity(
     """
     own_affinity = A[np.ix_(rows, rows)]
     _, vectors = leading_eigenpairs(normalised_affinity(own_affinity, out=own_affinity), max(ks))
-    between = A[np.ix_(others, rows)]
+    del own_affinity
     voters = min(_VOTERS, len(rows))
-    nearest = np.argpartition(between, len(rows) - voters, axis=1)[:, len(rows) - voters :]
-    votes = np.take_along_axis(between, nearest, axis=1)
+    nearest, votes = np.empty((len(others), voters), np.int64), np.empty((len(others), voters))
+    for part in slices(len(others), _ROWS):
+        between = A[np.ix_(others[part], rows)]
+        nearest[part] = np.argpartition(between, len(rows) - voters, axis=1)[:, len(rows) - voters :]
+        votes[part] = np.take_along_axis(between, nearest[part], axis=1)
     for k in ks:
         own = cluster_rows(unit_rows(vectors[:, :k]), k, seed)
         counted = np.zeros((len(others), k))

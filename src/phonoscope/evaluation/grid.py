@@ -14,7 +14,7 @@ from phonoscope.clustering.spectral import agreement
 from phonoscope.evaluation.cluster_measures import cluster_measures
 from phonoscope.evaluation.separability import Separability, contingency, separability
 from phonoscope.reduction.pca import pca
-from phonoscope.reduction.tsne import TSNE
+from phonoscope.reduction.tsne import MEMORY, TSNE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,10 @@ class CellResult:
 
 
 def reduce_by_pca(
-    activations: NDArray[np.float32], settings: ReductionSettings, products: NDArray[np.float64] | None = None
+    activations: NDArray[np.float32],
+    settings: ReductionSettings,
+    products: NDArray[np.float64] | None = None,
+    memory: float = MEMORY,
 ) -> tuple[NDArray[np.float32], dict[str, float]]:
     """Reduce one layer's activations by PCA.
 
@@ -77,17 +80,19 @@ def reduce_by_pca(
         Share of variance.
     products
         What `phonoscope.reduction.distances.centred_products` gives for the activations, where it is known already.
+    memory
+        GB, as in `phonoscope.reduction.pca.pca`.
 
     Returns
     -------
     The scores, shape (n, m), and the figures that describe them.
     """
-    components = pca(activations, settings.pca_variance, products=products)
+    components = pca(activations, settings.pca_variance, products=products, memory=memory)
     return components.scores, {"variance_kept": float(components.share.sum())}
 
 
 def reduce_by_tsne(
-    scores: NDArray[np.float32], settings: ReductionSettings, seed: int
+    scores: NDArray[np.float32], settings: ReductionSettings, seed: int, memory: float = MEMORY
 ) -> tuple[NDArray[np.float32], dict[str, float]]:
     """Reduce one layer by t-SNE.
 
@@ -100,6 +105,8 @@ def reduce_by_tsne(
         samples, as a larger one has no neighbourhoods to tell apart.
     seed
         Of the start where PCA gives none.
+    memory
+        GB that the forces of all pairs may take: of more samples in the plane they are interpolated on a grid.
 
     Returns
     -------
@@ -110,6 +117,7 @@ def reduce_by_tsne(
         settings.tsne_dimensions,
         perplexity=perplexity,
         max_iter=settings.tsne_iterations,
+        memory=memory,
         random_state=seed,
     ).fit(scores)
     return tsne.embedding_, {"kl_divergence": tsne.kl_divergence_, "perplexity": perplexity}

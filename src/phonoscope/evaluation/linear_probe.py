@@ -13,7 +13,7 @@ from phonoscope.evaluation.ranking import MEMORY
 from phonoscope.parallel import each, slices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,7 +25,7 @@ _INNER_FOLDS = 4
 _CONSTANT = 1e-6  # a unit that varies by less of its mean varies by rounding
 _COLUMNS = 256  # units that are standardised at a time
 _HELD = 1 << 29  # bytes of training samples that are held; of more, blocks are read again whenever they are needed
-_BLOCK = 1 << 26
+_BLOCK, _SMALLEST_BLOCK = 1 << 26, 1 << 19
 
 
 def linear_probe_outcomes(
@@ -93,18 +93,24 @@ def probe_outcomes(
         train = np.flatnonzero(folds != fold)
         if len(train) == 0:
             return
-        fitted = _Ridge(_Standardised(X, train), train)
+        fitted = _Ridge(_Standardised(X, train, memory), train)
         inner = assign_folds(labels[0, train], groups[train], seed, _INNER_FOLDS)
         penalty = _best_penalty(fitted, labels[:1], train[inner != 0], train[inner == 0])
         found[:, test] = next(fitted.outcomes(labels, train, test, [penalty]))
 
-    each(work, range(int(folds.max(initial=0)) + 1), most=max(int(memory * 1e9 // _bytes_of_a_fold(*X.shape)), 1))
+    of_a_fold = _bytes_of_a_fold(len(X), X.shape[1], memory)
+    each(work, range(int(folds.max(initial=0)) + 1), most=max(int(memory * 1e9 // of_a_fold), 1))
     return found
 
 
-def _bytes_of_a_fold(n: int, d: int) -> int:
+def _held(memory: float) -> int:
+    """Return the bytes of a layer that is held standardised: half a GB, or of little memory a fourth."""
+    return min(_HELD, int(memory * 1e9 / 4))
+
+
+def _bytes_of_a_fold(n: int, d: int, memory: float) -> int:
     """Return about how much memory fitting one fold takes: standardised samples, part of them, matrices to solve."""
-    return 4 * (2 * min(n * d, _HELD // 4) + 3 * min(n, d) ** 2)
+    return 4 * (2 * min(n * d, _held(memory) // 4) + 3 * min(n, d) ** 2)
 
 
 class _Standardised:
@@ -113,12 +119,13 @@ class _Standardised:
     Where they are many, samples are standardised whenever they are asked for: the same numbers, read again.
     """
 
-    def __init__(self, X: NDArray[np.floating], train: NDArray[np.int64]) -> None:
+    def __init__(self, X: NDArray[np.floating], train: NDArray[np.int64], memory: float) -> None:
         self._X = X
+        self._block = min(_BLOCK, max(int(memory * 1e9 / 16), _SMALLEST_BLOCK))
         self.dtype = np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
         n, d = X.shape
         mean, deviation = np.empty((2, d))
-        for columns in slices(d, max(min(_COLUMNS, _BLOCK // (4 * max(n, 1))), 1)):
+        for columns in slices(d, max(min(_COLUMNS, self._block // (4 * max(n, 1))), 1)):
             part = X[:, columns][train].astype(self.dtype)
             mean[columns] = part.mean(axis=0, dtype=np.float64)
             part -= mean[columns].astype(self.dtype)
@@ -128,12 +135,14 @@ class _Standardised:
         self._mean = mean[varies].astype(self.dtype)
         self._scale = (deviation[varies] * np.sqrt(float(max(int(np.count_nonzero(varies)), 1)))).astype(self.dtype)
         self.shape = n, len(self._mean)
-        self.held = X.size * self.dtype.itemsize <= _HELD
+        self.held = X.size * self.dtype.itemsize <= _held(memory)
+        # where they are not held, training samples may be taken at once for their products, if they fit
+        self.at_once = self.held or 2 * len(train) * d * self.dtype.itemsize <= memory * 1e9
         self._all = self._made(slice(None)) if self.held else None
 
     def _made(self, rows: NDArray[np.int64] | slice) -> Floats:
         some = self._X[rows] if self._varies is None else self._X[rows][:, self._varies]
-        found = some.astype(self.dtype)  # a copy: the activations stay
+        found = some.astype(self.dtype, copy=isinstance(rows, slice))  # what is not a copy yet: the activations stay
         found -= self._mean
         found /= self._scale
         return np.asarray(found)
@@ -146,7 +155,7 @@ class _Standardised:
         """Cut rows into parts that may be taken at a time: all at once where everything is held."""
         if self.held:
             return [rows]
-        size = max(_BLOCK // (self.dtype.itemsize * max(self.shape[1], 1)), 1)
+        size = max(self._block // (self.dtype.itemsize * max(self.shape[1], 1)), 1)
         return [rows[part] for part in slices(len(rows), size)]
 
 
@@ -170,10 +179,26 @@ class _Ridge:
             n = Z.shape[0]
             self._place = np.full(n, -1)
             self._place[train] = np.arange(len(train))
-            rows, rest = Z[train], np.setdiff1d(np.arange(n), train)
+            rest = np.setdiff1d(np.arange(n), train)
             self._products = np.empty((n, len(train)), Z.dtype)
-            self._products[train] = rows @ rows.T  # numpy knows that this is symmetric: half the work
-            self._products[rest] = Z[rest] @ rows.T
+            if Z.at_once:
+                rows = Z[train]
+                self._products[train] = rows @ rows.T  # numpy knows that this is symmetric: half the work
+                self._products[rest] = Z[rest] @ rows.T
+            else:
+                self._multiply(train, rest)
+
+    def _multiply(self, train: NDArray[np.int64], rest: NDArray[np.int64]) -> None:
+        """Fill the products of all samples with the training samples, two blocks of samples at a time."""
+        parts = self._Z.blocks(train)
+        for i, part in enumerate(parts):
+            own = self._Z[part]
+            for rows in (*parts[i:], *self._Z.blocks(rest)):
+                others = own if rows is part else self._Z[rows]
+                block = others @ own.T
+                self._products[np.ix_(rows, self._place[part])] = block
+                if self._place[rows[0]] >= 0:
+                    self._products[np.ix_(part, self._place[rows])] = block.T
 
     def outcomes(
         self,
@@ -200,16 +225,14 @@ class _Ridge:
     ) -> Iterator[Floats]:
         if self._by_samples:
             columns = self._place[train]
-            A, B = self._products[np.ix_(train, columns)], Y
-            others = self._products[np.ix_(test, columns)]
+            for penalty in penalties:
+                weights = _solved(lambda: self._products[np.ix_(train, columns)], Y, penalty)
+                yield np.asarray(self._products[np.ix_(test, columns)] @ weights)
         else:
             A, B = self._sums(Y, train)
             for penalty in penalties:
                 weights = _solve(A, B, penalty)
                 yield np.concatenate([self._Z[rows] @ weights for rows in self._Z.blocks(test)])
-            return
-        for penalty in penalties:
-            yield np.asarray(others @ _solve(A, B, penalty))
 
     def _sums(self, Y: Floats, train: NDArray[np.int64]) -> tuple[Floats, Floats]:
         """Return ``ZᵀZ`` and ``ZᵀY`` of the training samples, added up block by block."""
@@ -230,13 +253,19 @@ class _Ridge:
 
 def _solve(A: Floats, B: Floats, penalty: float) -> Floats:
     """Solve ``(A + penalty) W = B`` for an A that is positive semidefinite but for rounding."""
-    matrix = A.copy()
+    return _solved(A.copy, B, penalty)
+
+
+def _solved(made: Callable[[], Floats], B: Floats, penalty: float) -> Floats:
+    """Do what `_solve` does with a matrix that is made when it is needed, and overwritten."""
+    matrix = made()
     matrix[np.diag_indices_from(matrix)] += penalty
     # the transpose is the same matrix in the order that LAPACK works in, without another copy
     try:
         factor = cho_factor(matrix.T, lower=True, overwrite_a=True, check_finite=False)
     except LinAlgError:  # very many samples of units that are all alike: A's rounding is greater than the penalty
-        values, vectors = eigh(A.astype(np.float64))
+        del matrix
+        values, vectors = eigh(made().astype(np.float64))
         solved = vectors @ ((vectors.T @ B) / (np.maximum(values, 0.0) + penalty)[:, None])
-        return np.asarray(solved, A.dtype)
+        return np.asarray(solved, B.dtype)
     return np.asarray(cho_solve(factor, B, check_finite=False))

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 Metric = Literal["cosine", "euclidean"]
 MEMORY = 4.0
-_KEYS = 2**22  # distances that are ranked at a time
+_KEYS, _FEWEST_KEYS = 2**22, 2**14  # distances that are ranked at a time
+_OF_A_KEY = 512  # bytes of memory that each of these needs: several numbers of 8 bytes, in several threads
 INDEX = np.uint64(0xFFFF_FFFF)  # the part of a key that is the sample
 DISTANCE = np.uint64(32)  # how far up the rest is
 _ROUNDING = 1e-13
@@ -31,19 +32,22 @@ class Distances:
         What `phonoscope.reduction.distances.centred_products` gives for X, where it is known already.
     memory
         GB that the products of all samples may take, 8 n² bytes: of more samples they are computed for some rows
-        whenever these are asked for, which is more work for the same numbers but for rounding.
+        whenever these are asked for, which is more work for the same numbers but for rounding. Little memory makes the
+        blocks of rows smaller too.
     """
 
     def __init__(
         self, X: NDArray[np.floating], products: NDArray[np.float64] | None = None, memory: float = MEMORY
     ) -> None:
         self._n = len(X)
+        self._keys = min(_KEYS, max(int(memory * 1e9 / _OF_A_KEY), _FEWEST_KEYS))
         self._centred: Centred | None = None
-        if products is None and 8 * self._n**2 > memory * 1e9:
-            self._centred = Centred(X)
+        left = memory * 1e9 - 8 * self._n**2
+        if products is None and left < 0:
+            self._centred = Centred(X, most=memory * 1e9 / 2)
             self._squares = self._centred.squares()
         else:
-            self._products = centred_products(X) if products is None else products
+            self._products = centred_products(X, left) if products is None else products
             self._squares = np.ascontiguousarray(np.diag(self._products))
         mean = X.mean(axis=0, dtype=np.float64)
         # (x + m)(y + m) = x y + (x m + m m / 2) + (y m + m m / 2) for the centred x, y
@@ -58,7 +62,7 @@ class Distances:
     def blocks(self) -> list[slice]:
         """Return the rows that are to be asked for at a time: the more samples, the fewer."""
         size = 256
-        while size > 1 and size * self._n > _KEYS:
+        while size > 1 and size * self._n > self._keys:
             size //= 2
         return slices(self._n, size)
 

@@ -12,6 +12,8 @@ from phonoscope.kernels import kernel
 from phonoscope.parallel import each, slices
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 _ROUNDING = 1e-13
@@ -21,9 +23,12 @@ _ROWS = 512
 _FEATURES = 1_024
 # Bytes that all samples may take, centred, in float64; of more, each block is centred when it is multiplied.
 _CENTRED = 300_000_000
+_ANY = float("inf")
 
 
-def centred_products(X: NDArray[np.floating]) -> NDArray[np.float64]:
+def centred_products(
+    X: NDArray[np.floating], most: float = _ANY, out: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """Return the Gram matrix of the centred samples, shape (n, n), float64: ``(x - mean)·(y - mean)``.
 
     Each pair of blocks of rows is multiplied once. Neither the result nor its rounding depends on the number of
@@ -33,17 +38,18 @@ def centred_products(X: NDArray[np.floating]) -> NDArray[np.float64]:
     ----------
     X
         Samples × features, shape (n, d), float32 or float64; may be mapped from a file.
+    most
+        Bytes that the centred samples may take, see `Centred`.
+    out
+        Where the result goes, if there is a place already.
     """
-    centred = Centred(X)
-    products = np.empty((len(X), len(X)))
+    centred = Centred(X, most=most)
+    products = np.empty((len(X), len(X))) if out is None else out
 
-    def multiply(pair: tuple[slice, slice]) -> None:
-        rows, columns = pair
-        block = centred.products(rows, columns)
+    def put(rows: slice, columns: slice, block: NDArray[np.float64]) -> None:
         products[rows, columns] = block
-        products[columns, rows] = block.T
 
-    each(multiply, combinations_with_replacement(slices(len(X), _ROWS), 2))
+    centred.each_product(put)
     return products
 
 
@@ -97,20 +103,51 @@ class Centred:
     ----------
     X
         Samples × features, shape (n, d), float32 or float64; may be mapped from a file.
+    rows
+        Those of X that are the samples; all if None.
+    most
+        Bytes that all samples may take in float64; 300 MB at the most. Blocks that are centred at a time keep within it
+        too, but for those of one thread. The products are the same to the last digit.
     """
 
-    def __init__(self, X: NDArray[np.floating]) -> None:
-        self._X = X
+    def __init__(self, X: NDArray[np.floating], rows: NDArray[np.int64] | None = None, most: float = _ANY) -> None:
+        self._X, self._rows = X, rows
+        self._n = len(X) if rows is None else len(rows)
         self._mean: NDArray[np.float64] | None = None
-        if 8 * X.size <= _CENTRED:
-            self._X = X.astype(np.float64)
+        self._threads: int | None = None
+        if 8 * self._n * X.shape[1] <= min(_CENTRED, most):
+            self._X, self._rows = (X if rows is None else X[rows]).astype(np.float64), None
             self._X -= self._X.mean(axis=0)
         else:
-            self._mean = _running_sum(X) / len(X)
+            self._mean = self._running_sum() / self._n
+            if most < _ANY:  # two blocks, and what they are made of
+                self._threads = max(int(most // (2 * 12 * _ROWS * X.shape[1])), 1)
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return self._n
+
+    def _taken(self, rows: slice) -> NDArray[np.floating]:
+        return np.asarray(self._X[rows] if self._rows is None else self._X[self._rows[rows]])
 
     def __getitem__(self, rows: slice) -> NDArray[np.float64]:
         """Return some centred samples."""
-        return np.asarray(self._X[rows] if self._mean is None else self._X[rows] - self._mean, np.float64)
+        return np.asarray(self._taken(rows) if self._mean is None else self._taken(rows) - self._mean, np.float64)
+
+    def each_product(self, put: Callable[[slice, slice, NDArray[np.float64]], None]) -> None:
+        """Call `put` with the rows and the columns of each block of all products, and the block itself; on all threads.
+
+        Each pair of blocks of samples is multiplied once.
+        """
+
+        def multiply(pair: tuple[slice, slice]) -> None:
+            rows, columns = pair
+            block = self.products(rows, columns)
+            put(rows, columns, block)
+            if rows != columns:
+                put(columns, rows, block.T)
+
+        each(multiply, combinations_with_replacement(slices(self._n, _ROWS), 2), most=self._threads)
 
     def products(self, rows: slice, columns: slice) -> NDArray[np.float64]:
         """Return the products of two blocks of samples, the same or the first above the second."""
@@ -123,23 +160,22 @@ class Centred:
     def rows(self, rows: slice) -> NDArray[np.float64]:
         """Return the products of some samples with all, shape (rows, n), as `centred_products` has but for rounding."""
         own = self[rows]
-        found = np.empty((len(own), len(self._X)))
-        for others in slices(len(self._X), _ROWS):
+        found = np.empty((len(own), self._n))
+        for others in slices(self._n, _ROWS):
             np.matmul(own, self[others].T, out=found[:, others])
         return found
 
     def squares(self) -> NDArray[np.float64]:
         """Return the squared length of each sample, shape (n,)."""
-        blocks = (self[rows] for rows in slices(len(self._X), _ROWS))
+        blocks = (self[rows] for rows in slices(self._n, _ROWS))
         return np.concatenate([np.einsum("ij,ij->i", block, block) for block in blocks])
 
-
-def _running_sum(X: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Sum the samples one after the other, as NumPy does along the first axis of an array in float64."""
-    total = np.zeros((1, X.shape[1]))
-    for rows in slices(len(X), _ROWS):
-        total = np.concatenate([total, X[rows]]).sum(axis=0, keepdims=True)
-    return np.asarray(total[0])
+    def _running_sum(self) -> NDArray[np.float64]:
+        """Sum the samples one after the other, as NumPy does along the first axis of an array in float64."""
+        total = np.zeros((1, self._X.shape[1]))
+        for rows in slices(self._n, _ROWS):
+            total = np.concatenate([total, self._taken(rows)]).sum(axis=0, keepdims=True)
+        return np.asarray(total[0])
 
 
 @kernel(parallel=True)

@@ -11,6 +11,8 @@ from phonoscope.parallel import one_blas_thread
 from phonoscope.reduction.eigenpairs import combine, dense, inner, orthonormal, subtract
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -31,7 +33,7 @@ _ALL_AT_ONCE = 1_500
 _SEED = 20_010_403
 
 
-def leading(product: Floats, wanted: float) -> tuple[Floats, Floats]:
+def leading(product: Floats, wanted: float, again: Callable[[Floats], object] | None = None) -> tuple[Floats, Floats]:
     """Return the fewest of a matrix's largest eigenvalues that add up to at least `wanted`, and their eigenvectors.
 
     Of a large matrix whose variance lies on few directions by block Lanczos iteration with full reorthogonalisation:
@@ -44,13 +46,17 @@ def leading(product: Floats, wanted: float) -> tuple[Floats, Floats]:
         Symmetric, without negative eigenvalues but for rounding, shape (n, n).
     wanted
         At most the trace.
+    again
+        Fills the matrix again: if it is given, the matrix is overwritten and the direct solver has no copy of it.
 
     Returns
     -------
     Largest first: shape (m,), and the vectors as rows, shape (m, n).
     """
     found = _lanczos(product, wanted) if len(product) >= _SMALLEST else None
-    return _direct(product, wanted) if found is None else found
+    if found is None:
+        return _direct(product, wanted) if again is None else _in_place(product, wanted, again)
+    return found
 
 
 def _fewest(values: Floats, wanted: float) -> int:
@@ -71,6 +77,17 @@ def _direct(product: Floats, wanted: float) -> tuple[Floats, Floats]:
                     break
     m = _fewest(values[::-1], wanted)
     return values[::-1][:m], np.ascontiguousarray(vectors[:, ::-1][:, :m].T)
+
+
+def _in_place(product: Floats, wanted: float, again: Callable[[Floats], object]) -> tuple[Floats, Floats]:
+    """Do what `_direct` does without another matrix of this size: first the values, then the vectors wanted."""
+    n = len(product)
+    with one_blas_thread():  # the transpose is the same matrix in LAPACK's order, which would else get a copy
+        m = _fewest(eigh(product.T, eigvals_only=True, overwrite_a=True)[::-1], wanted)
+    again(product)
+    with one_blas_thread():
+        values, vectors = eigh(product.T, subset_by_index=(n - m, n - 1), overwrite_a=True)
+    return values[::-1], np.ascontiguousarray(vectors[:, ::-1].T)
 
 
 def _lanczos(product: Floats, wanted: float) -> tuple[Floats, Floats] | None:

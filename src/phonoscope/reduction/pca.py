@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+MEMORY = 4.0
 # Columns of a tile of the covariance matrix.
 _TILE = 512
 # Bytes of the rows that are taken from the data at a time, centred, in float64.
@@ -54,7 +55,7 @@ def _mean(X: NDArray[np.floating]) -> Floats:
     return np.asarray(sum(X[rows].sum(axis=0, dtype=np.float64) for rows in _blocks(X)) / len(X))
 
 
-def scatter(X: NDArray[np.floating], mean: Floats) -> Floats:
+def scatter(X: NDArray[np.floating], mean: Floats, out: Floats | None = None) -> Floats:
     """Return the sum over the samples of ``(x - mean) (x - mean)^T``, shape (d, d): n times their covariance.
 
     The samples are read once, block by block; neither the result nor its rounding depends on the number of threads.
@@ -65,9 +66,12 @@ def scatter(X: NDArray[np.floating], mean: Floats) -> Floats:
         Samples × features, shape (n, d), float32 or float64; may be mapped from a file.
     mean
         Shape (d,).
+    out
+        Where the result goes, if there is a place already.
     """
     n, d = X.shape
-    total = np.zeros((d, d))
+    total = np.empty((d, d)) if out is None else out
+    total[:] = 0.0
     tiles = list(combinations_with_replacement(slices(d, _TILE), 2))
     kind = np.float32 if n * d * d // 2 > _SINGLE_PRECISION else np.float64
     for rows in _blocks(X):
@@ -104,7 +108,9 @@ def _axes(X: NDArray[np.floating], mean: Floats, left: Floats) -> Floats:
     return axes
 
 
-def pca(X: NDArray[np.floating], variance: float = 0.9, *, products: Floats | None = None) -> PrincipalComponents:
+def pca(
+    X: NDArray[np.floating], variance: float = 0.9, *, products: Floats | None = None, memory: float = MEMORY
+) -> PrincipalComponents:
     """Project onto the fewest principal components that keep at least a share of the variance.
 
     The eigenvectors are those of the smaller of the two products of the centred data with itself: the covariance,
@@ -118,6 +124,9 @@ def pca(X: NDArray[np.floating], variance: float = 0.9, *, products: Floats | No
         Share of the variance to keep, in (0, 1].
     products
         What `phonoscope.reduction.distances.centred_products` gives for X, where it is known already.
+    memory
+        GB: if three matrices like the product do not fit, one is made do with (unless it is given), which takes longer
+        for the same but for rounding.
 
     Raises
     ------
@@ -134,7 +143,12 @@ def pca(X: NDArray[np.floating], variance: float = 0.9, *, products: Floats | No
     mean = _mean(X)
     # a value that is NaN or infinite makes the mean so, or the product below
     wide = d > n
-    product = (centred_products(X) if products is None else products) if wide else scatter(X, mean)
+    tight = products is None and 24 * min(n, d) ** 2 > memory * 1e9
+
+    def make(out: Floats | None = None) -> Floats:
+        return centred_products(X, memory * 1e9 / 2, out) if wide else scatter(X, mean, out)
+
+    product = products if wide and products is not None else make()
     total = float(np.trace(product))
     if not (np.isfinite(total) and np.isfinite(mean).all()):
         msg = "PCA needs finite values; the data hold NaN or infinity"
@@ -143,13 +157,16 @@ def pca(X: NDArray[np.floating], variance: float = 0.9, *, products: Floats | No
         axis = np.zeros((1, d))
         axis[0, 0] = 1.0
         return PrincipalComponents(np.zeros((n, 1), np.float32), axis, np.ones(1))
-    values, rows = leading(product, (variance - 1e-12) * total)
+    values, rows = leading(product, (variance - 1e-12) * total, make if tight else None)
+    del product  # the axes take much room too
     # a rounding error must not add a component of no variance at variance = 1
     kept = max(int((values > values[0] * max(n, d) * np.finfo(np.float64).eps).sum()), 1)
     values, rows = values[:kept], rows[:kept]
     lengths = np.sqrt(values)[:, None]
-    axes = _axes(X, mean, rows) / lengths if wide else rows
-    signs = np.sign(axes[np.arange(kept), np.abs(axes).argmax(axis=1)])[:, None]
-    axes = axes * signs
+    axes = _axes(X, mean, rows) if wide else rows.copy()
+    if wide:
+        axes /= lengths
+    signs = np.array([np.sign(axis[np.abs(axis).argmax()]) for axis in axes])[:, None]
+    axes *= signs
     scores = (rows * (lengths * signs)).T.astype(np.float32) if wide else _project(X, mean, axes)
     return PrincipalComponents(np.ascontiguousarray(scores), axes, values / total)

@@ -14,6 +14,7 @@ from sklearn.utils.validation import validate_data
 from phonoscope.parallel import each, one_blas_thread, slices
 from phonoscope.reduction.descent import descend, divergence
 from phonoscope.reduction.distances import centred_products
+from phonoscope.reduction.forces import TILE
 from phonoscope.reduction.large_tsne import descend_by_fft
 from phonoscope.reduction.neighbourhoods import affinities as find_affinities
 
@@ -24,11 +25,25 @@ if TYPE_CHECKING:
     from phonoscope.reduction.neighbourhoods import Affinities
 
 EXACT_UP_TO = 25_000
+MEMORY = 4.0
 _START_SCALE = 1e-4
 _ROWS = 4_096
 _SMALL = 1_000  # below it the exact decomposition takes no time
 _LEAST_RATES = 5.0, 50.0  # with P exaggerated, and after
 _PLANE = 2
+
+
+def exact_bytes(n: int, dimensions: int) -> int:
+    """Return how much memory the exact forces on n samples take: 16 bits for each pair of samples, and the forces."""
+    width = max(dimensions, _PLANE)
+    return n * n + 8 * width * TILE * (-(-n // TILE)) ** 2
+
+
+def plan(n: int, dimensions: int, memory: float = MEMORY) -> Literal["exact", "fft"]:
+    """Return the method that ``auto`` stands for: see `TSNE`."""
+    if dimensions != _PLANE:
+        return "exact"
+    return "exact" if n <= EXACT_UP_TO and exact_bytes(n, dimensions) <= memory * 1e9 else "fft"
 
 
 def _leading(product: NDArray[np.float64], m: int) -> NDArray[np.float64]:
@@ -111,7 +126,10 @@ class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ``fft``: two dimensions only; p(i, j) of the ``3 · perplexity`` nearest neighbours, repulsion interpolated on a
         grid (openTSNE, which has to be installed); time in n but for the search of the neighbours. A seed gives the
         same result on one machine.
-        ``auto``: ``exact`` up to 25,000 samples and in one or three dimensions, ``fft`` above.
+        ``auto``: ``exact`` up to 25,000 samples if they fit into `memory`, and in one or three dimensions; else
+        ``fft``.
+    memory
+        GB that the method ``exact`` may take, where it is not asked for.
     random_state
         Seed of a random start.
 
@@ -138,6 +156,7 @@ class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         learning_rate: float | Literal["auto"] = "auto",
         max_iter: int = 500,
         method: Literal["auto", "exact", "fft"] = "auto",
+        memory: float = MEMORY,
         random_state: int | RandomState | None = None,
     ) -> None:
         self.n_components = n_components
@@ -147,6 +166,7 @@ class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.learning_rate = learning_rate
         self.max_iter = max_iter
         self.method = method
+        self.memory = memory
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: object = None, affinities: Affinities | None = None) -> Self:  # noqa: ARG002
@@ -156,7 +176,7 @@ class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self._check(n)
         self.method_ = self.method
         if self.method == "auto":
-            self.method_ = "fft" if n > EXACT_UP_TO and self.n_components == _PLANE else "exact"
+            self.method_ = plan(n, self.n_components, self.memory)
         rate = self.learning_rate
         start = self._start(data)
         if self.method_ == "fft":
@@ -228,6 +248,8 @@ class TSNE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             msg = f"method is 'auto', 'exact' or 'fft', not {self.method!r}"
         elif self.method == "fft" and self.n_components != _PLANE:
             msg = "method 'fft' has two dimensions only; choose 'exact' for three"
+        elif not self.memory > 0:
+            msg = f"memory is above 0 GB, not {self.memory}"
         if msg:
             raise ValueError(msg)
 

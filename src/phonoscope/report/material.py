@@ -181,17 +181,21 @@ class Material:
 
     def labels(self, layer: str, reduction: str, clusterer: str) -> NDArray[np.int64] | None:
         """Return the cluster of each sample in the first cell of these; None if there is none."""
-        cell = self._clusters.get((layer, reduction, clusterer))
+        if layer not in self._clusters:
+            self._clusters.clear()  # one layer after the other is asked for, and all take much memory
+            table = self.run.clusters_of(layer)
+            first = table.filter(
+                (pl.col("k") == pl.col("k").first().over("reduction", "clusterer"))
+                & (pl.col("seed") == pl.col("seed").first().over("reduction", "clusterer"))
+            )
+            self._clusters[layer] = first.partition_by("reduction", "clusterer", as_dict=True)
+        cell = self._clusters[layer].get((reduction, clusterer))
         return None if cell is None else cell["cluster"].to_numpy()
 
     @cached_property
-    def _clusters(self) -> dict[Any, pl.DataFrame]:
-        table = self.run.clusters
-        first = table.filter(
-            (pl.col("k") == pl.col("k").first().over("layer", "reduction", "clusterer"))
-            & (pl.col("seed") == pl.col("seed").first().over("layer", "reduction", "clusterer"))
-        )
-        return first.partition_by("layer", "reduction", "clusterer", as_dict=True)
+    def _clusters(self) -> dict[str, dict[tuple[Any, ...], pl.DataFrame]]:
+        """The first clusterings of the layer last asked for, by reduction and clusterer."""
+        return {}
 
     @cached_property
     def _means(self) -> dict[str, NDArray[np.float64]]:
@@ -220,11 +224,10 @@ class Material:
     def trees(self) -> Iterator[tuple[str, str, Tree]]:
         """Give each layer's dendrograms: from mean activations, and from shared clusters over all k of the sweep."""
         labels = self.panel["phone"].to_list()
-        sweep = self.run.sweep.partition_by("layer", as_dict=True)
         for layer in self.layers:
             yield layer, "means", phone_tree(tuple(self.phones), mean_distances(self._means[layer]))
-            if (layer,) in sweep:
-                of_layer = sweep[layer,].sort("clusterer", "k", "sample")
+            of_layer = self.run.sweep_of(layer).sort("clusterer", "k", "sample")
+            if of_layer.height:
                 clusterings = of_layer["cluster"].to_numpy().reshape(-1, len(labels)).astype(np.int64)
                 names, similarity = cooccurrence(labels, clusterings)
                 yield layer, "clusters", phone_tree(names, cooccurrence_distances(similarity))
