@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -89,3 +92,18 @@ def test_a_product_does_not_depend_on_threads(numba_threads: Callable[[int], Non
         found.append(product(A, B))
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_allclose(found[0], A @ B, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [({}, "2000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, "None")],
+    ids=["neither is set", "its own setting stays", "the general one stays"],
+)
+def test_threads_that_wait_go_to_sleep_soon_unless_told_otherwise(before: dict[str, str], expected: str) -> None:
+    names = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+    environment = {key: value for key, value in os.environ.items() if key not in names}
+    program = "import phonoscope, os; print(os.environ.get('GOMP_SPINCOUNT'))"
+    done = subprocess.run(  # noqa: S603 - a program of this test
+        [sys.executable, "-c", program], env=environment | before, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == expected

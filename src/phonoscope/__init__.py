@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,14 @@ if TYPE_CHECKING:
     from phonoscope.settings import Settings
 
 __version__ = "0.1.0"
+
+# Threads of a parallel region wait for each other by spinning, in GNU's OpenMP (which numba and torch use) for a very
+# long time. On a machine that is busy with other work each of thousands of short regions then lasts until the other
+# program gives the core away: a sweep with two threads took twenty times as long as with one. So they sleep after some
+# microseconds. The library reads this when it is loaded: it stands before any import of numba or torch. What a user has
+# set stays.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 __all__ = [
     "TSNE",

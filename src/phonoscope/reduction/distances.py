@@ -65,7 +65,7 @@ def centred_products_in_single_precision(X: NDArray[np.float32]) -> NDArray[np.f
         Samples × features, shape (n, d), float32; may be mapped from a file.
     """
     n, d = X.shape
-    mean = _running_sum(X) / n
+    mean = np.sum([X[rows].sum(axis=0, dtype=np.float64) for rows in slices(n, _ROWS)], axis=0) / n
     products = np.empty((n, n))
     whole = np.empty(X.shape, np.float32) if 4 * X.size <= _CENTRED else None
 
