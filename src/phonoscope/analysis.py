@@ -312,21 +312,26 @@ class _Reductions:
 
     def make(self) -> None:
         """Make those that are missing."""
-        config, c, seed = self._settings.reduction, self._settings.clustering, self._settings.seed
+        config, memory, seed = self._settings.reduction, self._settings.clustering.memory, self._settings.seed
         if not all(path.exists() for path in self._files["pca"]):
-            n, width = self._activations.shape
-            if n < width and plan(n, width, sigma=c.sigma, method=c.spectral, memory=c.memory) == "exact":
-                self._products = centred_products(self._activations)  # which exact affinities need again
-            self._write("pca", *reduce_by_pca(self._activations, config, self._products, c.memory))
+            self._products = self._product_of_all()
+            self._write("pca", *reduce_by_pca(self._activations, config, self._products, memory))
         if not all(path.exists() for path in self._files["tsne"]):
-            self._write("tsne", *reduce_by_tsne(np.load(self._files["pca"][0]), config, seed, c.memory))
+            self._write("tsne", *reduce_by_tsne(np.load(self._files["pca"][0]), config, seed, memory))
+
+    def _product_of_all(self) -> NDArray[np.float64] | None:
+        """Return the product of all samples where both PCA and exact affinities need it."""
+        (n, width), c = self._activations.shape, self._settings.clustering
+        both = n < width and plan(n, width, sigma=c.sigma, method=c.spectral, memory=c.memory) == "exact"
+        return centred_products(self._activations) if both else None
 
     def take(self, reduction: Reduction) -> tuple[NDArray[np.float32], NDArray[np.float64] | None]:
-        """Return a reduction; with the activations themselves the product of all samples, where PCA needed it."""
+        """Return a reduction; with the activations themselves the product of all samples, where PCA needs it too."""
         self.make()
         products, self._products = self._products, None
         if reduction == "none":
-            return self._activations, products
+            # where PCA is there from before, affinities shall have the last digits of those that share its product
+            return self._activations, self._product_of_all() if products is None else products
         return np.load(self._files[reduction][0]), None
 
     def figures(self, reduction: Reduction) -> dict[str, float]:
