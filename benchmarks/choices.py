@@ -48,7 +48,7 @@ def seconds(work: Callable[[], object], repeats: int = 3) -> float:
 
 
 def medians(X: NDArray[np.float32]) -> list[str]:
-    """Compare medians of 33 clusters with NumPy's, from those before a fiftieth of the samples moved and from nowhere."""
+    """Compare 33 clusters' medians with NumPy's, from those before a fiftieth of the samples moved or from nowhere."""
     random = np.random.default_rng(0)
     labels = random.integers(0, _K, len(X))
     before = np.where(random.random(len(X)) < _MOVED, random.integers(0, _K, len(X)), labels)
