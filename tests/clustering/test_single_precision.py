@@ -72,7 +72,7 @@ def test_affinities_and_eigenvectors_are_those_in_double_precision(sigma: str) -
     ],
 )
 def test_what_needs_double_precision_gets_it(dtype: type, d: int, sigma: str | float) -> None:
-    X = classes(450, d).astype(dtype)
+    X: NDArray[np.floating] = classes(450, d).astype(dtype)
     found = embed(X, 4, sigma=sigma, keep_affinity=True)
     exact = embed(X, 4, sigma=sigma, keep_affinity=True, products=centred_products(X))
     assert found.affinity is not None
