@@ -13,8 +13,9 @@ from phonoscope.clustering.measuring import embed_with, labels_of
 from phonoscope.clustering.spectral import agreement
 from phonoscope.evaluation.cluster_measures import cluster_measures
 from phonoscope.evaluation.separability import Separability, contingency, separability
+from phonoscope.reduction.distances import MEMORY
 from phonoscope.reduction.pca import pca
-from phonoscope.reduction.tsne import MEMORY, TSNE
+from phonoscope.reduction.tsne import TSNE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,9 +10,10 @@ from phonoscope.evaluation.abx import MODES, triples
 from phonoscope.evaluation.knn import neighbour_votes
 from phonoscope.evaluation.linear_probe import probe_outcomes
 from phonoscope.evaluation.outcomes import answerable, indices
-from phonoscope.evaluation.ranking import MEMORY, Distances
+from phonoscope.evaluation.ranking import Distances
 from phonoscope.evaluation.silhouettes import silhouettes
 from phonoscope.parallel import each
+from phonoscope.reduction.distances import MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

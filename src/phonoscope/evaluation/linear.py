@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from phonoscope.evaluation.discriminants import Fold, discriminants
-from phonoscope.evaluation.ranking import MEMORY
 from phonoscope.evaluation.resampling import interval
+from phonoscope.reduction.distances import MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,8 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 
 from phonoscope.evaluation.folds import assign_folds
 from phonoscope.evaluation.outcomes import indices
-from phonoscope.evaluation.ranking import MEMORY
 from phonoscope.parallel import each, slices
+from phonoscope.reduction.distances import MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

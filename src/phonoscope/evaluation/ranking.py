@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from phonoscope.parallel import slices
-from phonoscope.reduction.distances import Centred, centred_products
+from phonoscope.reduction.distances import MEMORY, Centred, centred_products
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Metric = Literal["cosine", "euclidean"]
-MEMORY = 4.0
 _KEYS, _FEWEST_KEYS = 2**22, 2**14  # distances that are ranked at a time
 _OF_A_KEY = 512  # bytes of memory that each of these needs: several numbers of 8 bytes, in several threads
 INDEX = np.uint64(0xFFFF_FFFF)  # the part of a key that is the sample

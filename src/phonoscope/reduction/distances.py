@@ -24,6 +24,8 @@ _FEATURES = 1_024
 # Bytes that all samples may take, centred, in float64; of more, each block is centred when it is multiplied.
 _CENTRED = 300_000_000
 _ANY = float("inf")
+MEMORY = 4.0
+"""GB that what compares all samples may take where nothing is said of it."""
 
 
 def centred_products(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phonoscope.parallel import each, slices
-from phonoscope.reduction.distances import centred_products
+from phonoscope.reduction.distances import MEMORY, centred_products
 from phonoscope.reduction.leading import leading
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-MEMORY = 4.0
 # Columns of a tile of the covariance matrix.
 _TILE = 512
 # Bytes of the rows that are taken from the data at a time, centred, in float64.

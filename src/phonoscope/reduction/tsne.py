@@ -13,7 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from phonoscope.parallel import each, one_blas_thread, slices
 from phonoscope.reduction.descent import descend, divergence
-from phonoscope.reduction.distances import centred_products
+from phonoscope.reduction.distances import MEMORY, centred_products
 from phonoscope.reduction.forces import TILE
 from phonoscope.reduction.large_tsne import descend_by_fft
 from phonoscope.reduction.neighbourhoods import affinities as find_affinities
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from phonoscope.reduction.neighbourhoods import Affinities
 
 EXACT_UP_TO = 25_000
-MEMORY = 4.0
 _START_SCALE = 1e-4
 _ROWS = 4_096
 _SMALL = 1_000  # below it the exact decomposition takes no time
