@@ -206,11 +206,15 @@ def _medians(block: NDArray[np.float32], width: int, found: NDArray[np.float32])
                 # tried twice
                 around[j] = around[(6 if needed > upto else 4) * _COLUMNS + j]
                 near += 1
-    column = np.empty(n, np.float32)
-    for j in range(width):
-        if left[j]:
-            column[:] = block[:, j]
-            found[j] = median(column, around[j])
+    if left.any():
+        # row by row: a column at a time would read every line of memory once for each
+        columns = np.empty((width, n), np.float32)
+        for i in range(n):
+            for j in range(width):
+                columns[j, i] = block[i, j]
+        for j in range(width):
+            if left[j]:
+                found[j] = median(columns[j], around[j])
 
 
 @kernel(parallel=True, error_model="numpy")
