@@ -181,6 +181,22 @@ def _of_rank(rank: int, less: int, upto: int, around: NDArray[np.float32], j: in
 
 
 @kernel(error_model="numpy")
+def _one_by_one(
+    block: NDArray[np.float32], left: NDArray[np.bool_], cuts: NDArray[np.float32], found: NDArray[np.float32]
+) -> None:
+    """Fill the medians of the columns that are left, each from its cut."""
+    n, width = len(block), len(left)
+    # row by row: a column at a time would read every line of memory once for each
+    columns = np.empty((width, n), np.float32)
+    for i in range(n):
+        for j in range(width):
+            columns[j, i] = block[i, j]
+    for j in range(width):
+        if left[j]:
+            found[j] = median(columns[j], cuts[j])
+
+
+@kernel(error_model="numpy")
 def _medians(block: NDArray[np.float32], width: int, found: NDArray[np.float32]) -> None:
     """Replace guesses, shape (width,), by the medians of a block's columns; further columns of it are of no account."""
     n = len(block)
@@ -207,14 +223,7 @@ def _medians(block: NDArray[np.float32], width: int, found: NDArray[np.float32])
                 around[j] = around[(6 if needed > upto else 4) * _COLUMNS + j]
                 near += 1
     if left.any():
-        # row by row: a column at a time would read every line of memory once for each
-        columns = np.empty((width, n), np.float32)
-        for i in range(n):
-            for j in range(width):
-                columns[j, i] = block[i, j]
-        for j in range(width):
-            if left[j]:
-                found[j] = median(columns[j], around[j])
+        _one_by_one(block, left, around, found)
 
 
 @kernel(parallel=True, error_model="numpy")
