@@ -102,6 +102,32 @@ def test_one_matrix_is_enough_where_memory_is_scarce(shape: tuple[int, int]) -> 
     np.testing.assert_array_equal(given.share, (plenty if shape[1] > shape[0] else scarce).share)
 
 
+@pytest.mark.parametrize("shape", [(3_000, 3_500), (3_500, 3_000)])
+def test_no_matrix_is_needed_where_the_variance_lies_on_few_directions(shape: tuple[int, int]) -> None:
+    draws = np.random.default_rng(2)
+    X = (draws.standard_normal((shape[0], 60)) * np.geomspace(8, 1, 60)) @ draws.standard_normal((60, shape[1]))
+    X = (5 + X + draws.standard_normal(shape)).astype(np.float32)
+    plenty = pca(X, 0.9)
+    tracemalloc.start()
+    found = pca(X, 0.9, memory=0.02)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 10 < len(found.share) < 60
+    np.testing.assert_allclose(found.share, plenty.share, rtol=1e-9)
+    np.testing.assert_allclose(found.axes, plenty.axes, atol=1e-6)
+    np.testing.assert_allclose(found.scores, plenty.scores, atol=1e-3)
+    assert peak < 8 * min(shape) ** 2  # the bytes of the smaller product
+
+
+def test_values_that_are_no_numbers_are_found_without_a_product_too() -> None:
+    X = np.random.default_rng(3).standard_normal((700, 800))
+    X[650, 3] = np.inf
+    with pytest.raises(ValueError, match="finite"), np.errstate(invalid="ignore"):
+        pca(X, memory=0.008)
+    X[:] = 1.5
+    assert pca(X, memory=0.008).scores.tolist() == [[0.0]] * 700
+
+
 def test_the_share_that_is_reached_exactly_is_enough() -> None:
     # variances 8, 1 and 1 on the axes: nine tenths are reached by two
     X = np.array([[2.0, 0, 0], [-2, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]])

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from phonoscope.reduction.eigenpairs import Operator
+
     Floats = NDArray[np.float64]
 
 # Vectors that are multiplied at a time, and by how many the basis grows between two looks at what has converged. With
@@ -53,7 +55,8 @@ def leading(product: Floats, wanted: float, again: Callable[[Floats], object] | 
     -------
     Largest first: shape (m,), and the vectors as rows, shape (m, n).
     """
-    found = _lanczos(product, wanted) if len(product) >= _SMALLEST else None
+    n = len(product)
+    found = leading_of(dense(product), n, wanted, n // _ROOM) if n >= _SMALLEST else None
     if found is None:
         return _direct(product, wanted) if again is None else _in_place(product, wanted, again)
     return found
@@ -90,13 +93,32 @@ def _in_place(product: Floats, wanted: float, again: Callable[[Floats], object])
     return values[::-1], np.ascontiguousarray(vectors[:, ::-1].T)
 
 
-def _lanczos(product: Floats, wanted: float) -> tuple[Floats, Floats] | None:
-    """Return what `leading` does, or None where that would take more vectors than half of the matrix's size."""
-    n = len(product)
-    room = n // _ROOM
-    multiply = dense(product)
+def leading_of(
+    multiply: Operator, n: int, wanted: float, room: int, width: int = _WIDTH
+) -> tuple[Floats, Floats] | None:
+    """Return what `leading` does, by the Lanczos iteration alone, of a matrix that need not be there itself.
+
+    Parameters
+    ----------
+    multiply
+        The matrix; multiplies rows.
+    n
+        Its size.
+    wanted
+        At most the trace.
+    room
+        The most vectors that the basis may have. Memory is taken for as many as it comes to have.
+    width
+        Vectors that are multiplied at a time.
+
+    Returns
+    -------
+    As `leading` does; None where there would be more vectors than there is room for, or where it is seen earlier that
+    the direct solver would be as fast.
+    """
+    room = min(room, n)
     Q, T = np.empty((room, n)), np.zeros((room, room))
-    block, _ = orthonormal(np.random.default_rng(_SEED).standard_normal((_WIDTH, n)))
+    block, _ = orthonormal(np.random.default_rng(_SEED).standard_normal((min(width, room), n)))
     done, have, look = 0, len(block), _BETWEEN
     Q[:have] = block
     while True:
