@@ -19,8 +19,6 @@ _LARGEST = np.float32(np.finfo(np.float32).max)
 _STEPS = np.float32(4)
 # Numbers that a processor compares at once, at most: rows of a block are filled up to a multiple of it.
 _LANES = 16
-# All columns are compared side by side while this part of them, at least, is a few steps away.
-_SIDE_BY_SIDE = 4
 
 
 @kernel(fastmath=True, error_model="numpy")
@@ -138,7 +136,7 @@ def weighted_median(x: NDArray[np.float32], weights: NDArray[np.float64]) -> np.
 
 
 @kernel(fastmath=True, error_model="numpy")
-def _around(block: NDArray[np.float32], around: NDArray[np.float32]) -> None:
+def _around(block: NDArray[np.float32], width: int, around: NDArray[np.float32]) -> None:
     """Count each column's values below and above its cut, and find the two of either that are nearest to it.
 
     Row by row, so that all columns are compared side by side.
@@ -147,12 +145,13 @@ def _around(block: NDArray[np.float32], around: NDArray[np.float32]) -> None:
     ----------
     block
         Samples × columns, shape (n, w), w at most `_COLUMNS`.
+    width
+        How many of the columns; a multiple of `_LANES` is quickest.
     around
         Seven times `_COLUMNS` numbers in one piece, as the compiler gives up where many arrays might overlap: the cuts;
         and, to be filled: how many are below, how many above; the largest and the next one below; the smallest and the
         next one above.
     """
-    width = block.shape[1]
     for j in range(width):
         around[_COLUMNS + j] = around[2 * _COLUMNS + j] = np.float32(0)
         around[3 * _COLUMNS + j] = around[4 * _COLUMNS + j] = -_LARGEST
@@ -182,48 +181,75 @@ def _of_rank(rank: int, less: int, upto: int, around: NDArray[np.float32], j: in
 
 @kernel(error_model="numpy")
 def _one_by_one(
-    block: NDArray[np.float32], left: NDArray[np.bool_], cuts: NDArray[np.float32], found: NDArray[np.float32]
+    block: NDArray[np.float32],
+    some: NDArray[np.int64],
+    around: NDArray[np.float32],
+    columns: NDArray[np.int64],
+    found: NDArray[np.float32],
 ) -> None:
-    """Fill the medians of the columns that are left, each from its cut."""
-    n, width = len(block), len(left)
+    """Find the medians of some of a block's columns, each from its cut."""
+    n = len(block)
     # row by row: a column at a time would read every line of memory once for each
-    columns = np.empty((width, n), np.float32)
-    for i in range(n):
-        for j in range(width):
-            columns[j, i] = block[i, j]
-    for j in range(width):
-        if left[j]:
-            found[j] = median(columns[j], cuts[j])
+    values = np.empty((len(some), n), np.float32)
+    # indices that can not be negative, here and below: of others it is asked each time whether they are
+    for i in range(np.uint64(n)):
+        for a in range(np.uint64(len(some))):
+            values[a, i] = block[i, np.uint64(some[a])]
+    for a in range(len(some)):
+        found[columns[some[a]]] = median(values[a], around[some[a]])
+
+
+@kernel(error_model="numpy")
+def _move_together(
+    block: NDArray[np.float32], some: NDArray[np.int64], around: NDArray[np.float32], columns: NDArray[np.int64]
+) -> None:
+    """Make some of a block's columns, in rising order, its first ones, with their cuts."""
+    for a in range(len(some)):
+        around[a] = around[some[a]]
+        columns[a] = columns[some[a]]
+    for i in range(np.uint64(len(block))):
+        for a in range(np.uint64(len(some))):
+            block[i, a] = block[i, np.uint64(some[a])]
 
 
 @kernel(error_model="numpy")
 def _medians(block: NDArray[np.float32], width: int, found: NDArray[np.float32]) -> None:
-    """Replace guesses, shape (width,), by the medians of a block's columns; further columns of it are of no account."""
+    """Replace guesses, shape (width,), by the medians of a block's columns; further columns of it are of no account.
+
+    Columns whose median is among the values next to the guess are done after one pass over the block. Those whose
+    median is a few values farther off are moved together, and the pass is repeated over them; the others are done one
+    by one. The block is overwritten.
+    """
     n = len(block)
     around = np.zeros(7 * _COLUMNS, np.float32)
     around[:width] = found
-    left = np.ones(width, np.bool_)
     needed, last = (n + 1) // 2, n // 2 + 1
     half = np.float32(0.5)
-    near = width
-    while near > 0 and _SIDE_BY_SIDE * near >= width:
-        _around(block, around)
-        near = 0
-        for j in range(width):
-            if not left[j]:
-                continue
+    columns = np.arange(width)  # of `found`, for each of the block's
+    near, far = np.empty(width, np.int64), np.empty(width, np.int64)
+    left = width
+    while left > 0:
+        _around(block, (left + _LANES - 1) // _LANES * _LANES, around)
+        nears = fars = 0
+        for j in range(left):
             less, upto = int(around[_COLUMNS + j]), n - int(around[2 * _COLUMNS + j])
             if less - 1 <= needed and last <= upto + 2:
                 middle = _of_rank(needed, less, upto, around, j)
-                found[j] = middle if last == needed else middle * half + _of_rank(last, less, upto, around, j) * half
-                left[j] = False
+                found[columns[j]] = (
+                    middle if last == needed else middle * half + _of_rank(last, less, upto, around, j) * half
+                )
             elif less - _STEPS <= needed <= upto + _STEPS:
                 # the farther one known on the side of the middle: the middle is there or beyond, so that no cut is
                 # tried twice
                 around[j] = around[(6 if needed > upto else 4) * _COLUMNS + j]
-                near += 1
-    if left.any():
-        _one_by_one(block, left, around, found)
+                near[nears] = j
+                nears += 1
+            else:
+                far[fars] = j
+                fars += 1
+        _one_by_one(block, far[:fars], around, columns, found)
+        _move_together(block, near[:nears], around, columns)
+        left = nears
 
 
 @kernel(parallel=True, error_model="numpy")
@@ -258,9 +284,10 @@ def fill_medians(
         width = min(_COLUMNS, d - first)
         rows = members[starts[c] : starts[c + 1]]
         block = np.zeros((len(rows), (width + _LANES - 1) // _LANES * _LANES), np.float32)
-        for i in range(len(rows)):
-            for j in range(width):
-                block[i, j] = X[rows[i], first + j]
+        for i in range(np.uint64(len(rows))):
+            row = np.uint64(rows[i])
+            for j in range(np.uint64(width)):
+                block[i, j] = X[row, np.uint64(first) + j]
         if len(weights):
             of_rows = weights[rows]
             for j in range(width):
