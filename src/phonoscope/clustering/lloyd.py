@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numba import prange
 
-from phonoscope.clustering.manhattan import fill_distances, manhattan_distances, nearest, own_distances
+from phonoscope.clustering.manhattan import manhattan_distances, nearest, own_distances
 from phonoscope.clustering.medians import fill_medians, regroup
 from phonoscope.kernels import kernel
 
@@ -19,7 +19,10 @@ _FEWEST_DIMENSIONS = 12
 # Bytes that the bounds may take, 4 for each sample and cluster: beyond, all distances are computed, block by block.
 _BOUNDS = 2**31
 _BLOCK = 2**16
+# Rows that one thread takes together.
+_ROWS = 32
 _NO_WEIGHTS = np.empty(0)
+_LARGEST = np.float32(np.finfo(np.float32).max)
 # Of more samples than this the last ones need not settle: where classes overlap, ever fewer of ever more wander to and
 # fro between two clusters for ever more iterations, and change neither the cost nor the clusters to speak of.
 ALL_SETTLE, UNSETTLED = 10_000, 1 / 2_000
@@ -49,6 +52,52 @@ class Converged(NamedTuple):
     iterations: int
 
 
+@kernel(fastmath=True, error_model="numpy")
+def _nearest_within(
+    x: NDArray[np.float32],
+    centres: NDArray[np.float32],
+    apart: NDArray[np.float32],
+    slack: np.float32,
+    own: int,
+    most: np.float32,
+    lower: NDArray[np.float32],
+) -> tuple[int, np.float32]:
+    """Return a sample's nearest centre and the distance, or a bound of it; `lower` is brought up to date.
+
+    Parameters
+    ----------
+    x
+        Shape (d,).
+    centres, apart, slack
+        As of `_reassign`.
+    own, most
+        The centre before, and no less than the distance to it.
+    lower
+        No more than the distances to the other centres, shape (k,).
+    """
+    wider, narrower = np.float32(1) + slack, np.float32(1) - slack
+    tight = False
+    for c in range(len(centres)):
+        if c == own or lower[c] > most * wider or apart[own, c] * narrower > most * wider:
+            continue
+        if not tight:
+            tight = True
+            total = np.float32(0)
+            for j in range(len(x)):
+                total += abs(x[j] - centres[own, j])
+            most = total
+            lower[own] = total * narrower
+            if lower[c] > most * wider or apart[own, c] * narrower > most * wider:
+                continue
+        total = np.float32(0)
+        for j in range(len(x)):
+            total += abs(x[j] - centres[c, j])
+        lower[c] = total * narrower
+        if total < most or (total == most and c < own):
+            own, most = c, total
+    return own, most
+
+
 @kernel(parallel=True, fastmath=True, error_model="numpy")
 def _reassign(
     X: NDArray[np.float32],
@@ -76,38 +125,81 @@ def _reassign(
     labels
         Nearest centre before and, changed in place, after; shape (n,).
     upper, lower
-        No less than the distance to the own centre, shape (n,); no more than that to each centre, shape (n, k).
+        No less than the distance to the own centre, shape (n,); no more than that to each other centre, shape (n, k).
         Changed in place.
     """
-    n, d = X.shape
-    k = len(centres)
-    wider, narrower = np.float32(1) + slack, np.float32(1) - slack
-    for i in prange(n):
-        own = labels[i]
-        most = upper[i] + shifts[own] * wider
-        tight = False
-        for c in range(k):
-            lower[i, c] -= shifts[c] * wider
-        for c in range(k):
-            if c == own or lower[i, c] > most * wider or apart[own, c] * narrower > most * wider:
-                continue
-            if not tight:
-                tight = True
+    n = len(X)
+    blocks = (n + _ROWS - 1) // _ROWS
+    for turn in prange(blocks):
+        # every second block first: samples lie by phones, of which some have settled and others have not
+        block = 2 * turn if 2 * turn < blocks else 2 * (turn - (blocks + 1) // 2) + 1
+        for i in range(block * _ROWS, min((block + 1) * _ROWS, n)):
+            own = labels[i]
+            most = upper[i] + shifts[own] * (np.float32(1) + slack)
+            least: np.float32 = _LARGEST
+            lower[i, own] = _LARGEST
+            for c in range(len(centres)):
+                lower[i, c] -= shifts[c] * (np.float32(1) + slack)
+                least = min(least, lower[i, c])
+            upper[i] = most
+            if least <= most * (np.float32(1) + slack):  # of most samples it is not, which is seen at a glance
+                labels[i], upper[i] = _nearest_within(X[i], centres, apart, slack, own, most, lower[i])
+
+
+@kernel(fastmath=True, error_model="numpy")
+def _half_distances(centres: NDArray[np.float32], moved: NDArray[np.bool_], apart: NDArray[np.float32]) -> None:
+    """Fill in half the distances of the centres, shape (k, k), where one of the two has moved."""
+    for c in range(len(centres)):
+        for e in range(len(centres) if moved[c] else 0):
+            if e >= c or not moved[e]:
                 total = np.float32(0)
-                for j in range(d):
-                    total += abs(X[i, j] - centres[own, j])
-                most = total
-                lower[i, own] = total * narrower
-                if lower[i, c] > most * wider or apart[own, c] * narrower > most * wider:
-                    continue
-            total = np.float32(0)
-            for j in range(d):
-                total += abs(X[i, j] - centres[c, j])
-            lower[i, c] = total * narrower
-            if total < most or (total == most and c < own):
-                own, most = c, total
-        labels[i] = own
-        upper[i] = most
+                for j in range(centres.shape[1]):
+                    total += abs(centres[c, j] - centres[e, j])
+                apart[c, e] = apart[e, c] = total * np.float32(0.5)
+
+
+@kernel(error_model="numpy")
+def _step(
+    X: NDArray[np.float32],
+    weights: NDArray[np.float64],
+    centres: NDArray[np.float32],
+    shifts: NDArray[np.float32],
+    apart: NDArray[np.float32],
+    slack: np.float32,
+    labels: NDArray[np.int64],
+    upper: NDArray[np.float32],
+    lower: NDArray[np.float32],
+    previous: NDArray[np.int64],
+    members: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    touched: NDArray[np.bool_],
+) -> float:
+    """Assign after the clusters touched have moved, and group anew: in one call, as each takes long of few samples."""
+    _half_distances(centres, touched, apart)
+    _reassign(X, centres, shifts, apart, slack, labels, upper, lower)
+    return float(regroup(labels, previous, weights, members, starts, touched))
+
+
+@kernel(error_model="numpy")
+def _move(
+    X: NDArray[np.float32],
+    weights: NDArray[np.float64],
+    members: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    touched: NDArray[np.bool_],
+    centres: NDArray[np.float32],
+    shifts: NDArray[np.float32],
+) -> None:
+    """Move the centres of the clusters touched to their medians, and tell how far each centre has moved."""
+    clusters = np.flatnonzero(touched & (starts[1:] > starts[:-1]))
+    before = centres[clusters]
+    fill_medians(X, weights, members, starts, clusters, centres)
+    shifts[:] = 0
+    for i in range(len(clusters)):
+        shift = 0.0
+        for j in range(centres.shape[1]):
+            shift += abs(centres[clusters[i], j] - before[i, j])
+        shifts[clusters[i]] = shift
 
 
 def assign(X: NDArray[np.float32], centres: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -157,36 +249,36 @@ def lloyd(
     # 32 sums run side by side (8 to a register, 4 registers); the error of each grows with its length
     slack = np.float32(1e-6 + d * 8e-9)
     labels, upper = np.empty(len(X), np.int64), np.empty(len(X), np.float32)
-    lower = np.empty((len(X) if bounded else 0, k), np.float32)
+    lower = np.empty((0, k), np.float32)
     shifts = np.zeros(k, np.float32)
     previous = np.full(len(X), -1, np.int64)
     members, starts, touched = np.empty(len(X), np.int64), np.empty(k + 1, np.int64), np.empty(k, np.bool_)
+    apart = np.zeros((k, k), np.float32)
     iteration = 0
     for iteration in range(1, max_iter + 1):
-        if iteration == 1 and (bounded or to_centres is not None):
-            if to_centres is None:
-                fill_distances(X, centres, lower)
-            else:
-                lower = to_centres
-            nearest(lower, labels, upper)
-            lower *= np.float32(1) - slack
-        elif not bounded:
-            labels, upper = assign(X, centres)
+        if bounded and iteration > 1:
+            changed = _step(
+                X, weights, centres, shifts, apart, slack, labels, upper, lower, previous, members, starts, touched
+            )
         else:
-            apart = manhattan_distances(centres, centres) * np.float32(0.5)
-            _reassign(X, centres, shifts, apart, slack, labels, upper, lower)
-        changed = regroup(labels, previous, weights, members, starts, touched)
-        if (starts[1:] == starts[:-1]).any() and _fill_empty(X, centres, labels, upper):
-            # a bound of its new centre stands below in `lower`; of its old one none is needed
-            own_distances(X, centres, labels, upper)
+            if iteration > 1 or (to_centres is None and not bounded):
+                labels, upper = assign(X, centres)
+            else:
+                lower = manhattan_distances(X, centres) if to_centres is None else to_centres
+                nearest(lower, labels, upper)
+                lower *= np.float32(1) - slack
             changed = regroup(labels, previous, weights, members, starts, touched)
+        if (starts[1:] == starts[:-1]).any():
+            before = labels.copy()
+            if _fill_empty(X, centres, labels, upper):
+                own_distances(X, centres, labels, upper)
+                moved = np.flatnonzero(labels != before)
+                if bounded:  # of its own centre a sample has no bound
+                    lower[moved, before[moved]] = 0
+                changed = regroup(labels, previous, weights, members, starts, touched)
         if changed <= may_change:
             break
-        clusters = np.flatnonzero(touched & (starts[1:] > starts[:-1]))
-        before = centres[clusters]
-        fill_medians(X, weights, members, starts, clusters, centres)
-        shifts[:] = 0
-        shifts[clusters] = np.abs(centres[clusters] - before).sum(axis=1, dtype=np.float64)
+        _move(X, weights, members, starts, touched, centres, shifts)
         previous[:] = labels
     own_distances(X, centres, labels, upper)
     cost = upper.sum(dtype=np.float64) if not len(weights) else upper.astype(np.float64) @ weights

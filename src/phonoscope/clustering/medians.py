@@ -12,7 +12,7 @@ from phonoscope.kernels import kernel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Columns that one thread takes together: it reads four whole cache lines of each row.
+# Columns that one thread takes together, at most: it reads four whole cache lines of each row.
 _COLUMNS = 64
 _LARGEST = np.float32(np.finfo(np.float32).max)
 # Values from the guess to the middle one that are stepped over one by one.
@@ -277,11 +277,13 @@ def fill_medians(
         Which clusters.
     """
     d = X.shape[1]
-    blocks = (d + _COLUMNS - 1) // _COLUMNS
-    for task in prange(len(clusters) * blocks):
-        c = clusters[task // blocks]
-        first = (task % blocks) * _COLUMNS
-        width = min(_COLUMNS, d - first)
+    # an even number of blocks, one after the other: clusters are of all sizes, but all threads have the same ones
+    pairs = (d + 2 * _COLUMNS - 1) // (2 * _COLUMNS)
+    most = ((d + 2 * pairs - 1) // (2 * pairs) + _LANES - 1) // _LANES * _LANES
+    for task in prange((d + most - 1) // most * len(clusters)):
+        c = clusters[task % len(clusters)]
+        first = task // len(clusters) * most
+        width = min(most, d - first)
         rows = members[starts[c] : starts[c + 1]]
         block = np.zeros((len(rows), (width + _LANES - 1) // _LANES * _LANES), np.float32)
         for i in range(np.uint64(len(rows))):
