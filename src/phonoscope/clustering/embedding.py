@@ -11,6 +11,7 @@ from phonoscope.clustering.affinity import choose_sigma, contrast, gaussian_affi
 from phonoscope.clustering.neighbour_graph import neighbour_affinity, sparse_eigenpairs
 from phonoscope.clustering.nystrom import draw_landmarks, nystrom_eigenpairs
 from phonoscope.clustering.widths import choose_sigma_of_many
+from phonoscope.parallel import one_blas_thread
 from phonoscope.reduction.distances import centred_products_in_single_precision, squared_distances
 from phonoscope.reduction.eigenpairs import largest
 
@@ -86,6 +87,7 @@ def plan(
     return "neighbours" if narrow else "nystrom"
 
 
+@one_blas_thread()  # once: to ask the libraries for it at each step takes longer than many a step
 def embed(
     X: NDArray[np.floating],
     k: int,

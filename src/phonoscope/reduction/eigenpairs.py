@@ -87,10 +87,13 @@ def inner(left: Floats, right: Floats) -> Floats:
     return np.asarray(parts.sum(axis=0))
 
 
-def orthonormal(rows: Floats) -> tuple[Floats, Floats]:
-    """Return an orthonormal basis Q of some rows, and B with ``rows = B Q``; dependent directions are left out."""
+def orthonormal(rows: Floats, passes: int = 2) -> tuple[Floats, Floats]:
+    """Return an orthonormal basis Q of some rows, and B with ``rows = B Q``; dependent directions are left out.
+
+    A pass leaves errors of the square of the rows' condition: one is enough for rows that are nearly orthonormal.
+    """
     whole: Floats | None = None
-    for _ in range(2):  # the first pass leaves errors of the condition's square
+    for _ in range(passes):
         with one_blas_thread():
             values, vectors = eigh(inner(rows, rows))
         kept = values > max(values[-1], 0.0) * _DEPENDENT
@@ -164,16 +167,13 @@ def krylov(
     Q[:have] = block
     for used in range(1, blocks + 1):
         W = multiply(Q[done:have])
-        coefficients = np.zeros((have, len(W)))
-        for _ in range(2):
-            step = inner(Q[:have], W)
-            coefficients += step
-            subtract(W, step, Q[:have])
+        coefficients = inner(Q[:have], W)
+        subtract(W, coefficients, Q[:have])
         T[:have, done:have], T[done:have, :have] = coefficients, coefficients.T
         block, B = orthonormal(W)
         if len(block):  # scaling up its short directions has scaled up what rounding left of the basis in them
             subtract(block, inner(Q[:have], block), Q[:have])
-            block, again = orthonormal(block)
+            block, again = orthonormal(block, passes=1)
             B = B @ again
         full = have + len(block) > room - width
         if used >= check or full or not len(block) or used == blocks:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phonoscope.parallel import each, slices
+from phonoscope.parallel import each, one_blas_thread, slices
 from phonoscope.reduction.distances import MEMORY, centred_products
 from phonoscope.reduction.eigenpairs import inner, signed, subtract
 from phonoscope.reduction.leading import leading, leading_of
@@ -113,6 +113,7 @@ def _axes(X: NDArray[np.floating], mean: Floats, left: Floats) -> Floats:
     return axes
 
 
+@one_blas_thread()  # once: to ask the libraries for it at each step takes longer than many a step
 def pca(
     X: NDArray[np.floating], variance: float = 0.9, *, products: Floats | None = None, memory: float = MEMORY
 ) -> PrincipalComponents:
