@@ -72,14 +72,16 @@ def _histograms(bits: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
                 counts[chunk, bits[i, j] >> _BIN_SHIFT] += 1
 
 
-@kernel()
-def _collect(bits: NDArray[np.int64], chosen: int, found: NDArray[np.int64]) -> None:
-    place = 0
-    for i in range(len(bits)):
-        for j in range(i + 1, len(bits)):
-            if bits[i, j] >> _BIN_SHIFT == chosen:
-                found[place] = bits[i, j]
-                place += 1
+@kernel(parallel=True)
+def _collect(bits: NDArray[np.int64], chosen: int, starts: NDArray[np.int64], found: NDArray[np.int64]) -> None:
+    """Copy the numbers of a bin; those of each row of `counts` go where `starts` says."""
+    for chunk in prange(_CHUNKS):
+        place = starts[chunk]
+        for i in range(chunk, len(bits), _CHUNKS):
+            for j in range(i + 1, len(bits)):
+                if bits[i, j] >> _BIN_SHIFT == chosen:
+                    found[place] = bits[i, j]
+                    place += 1
 
 
 def quantiles_above(M: NDArray[np.float64], shares: Sequence[float]) -> list[float]:
@@ -99,7 +101,7 @@ def quantiles_above(M: NDArray[np.float64], shares: Sequence[float]) -> list[flo
         before = int(upto[chosen - 1]) if chosen else 0
         if chosen not in bins:
             found = np.empty(int(upto[chosen]) - before, np.int64)
-            _collect(bits, chosen, found)
+            _collect(bits, chosen, counts[:, chosen].cumsum() - counts[:, chosen], found)
             bins[chosen] = found.view(np.float64)
         return float(np.partition(bins[chosen], rank - before)[rank - before])
 

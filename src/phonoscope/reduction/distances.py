@@ -67,7 +67,13 @@ def centred_products_in_single_precision(X: NDArray[np.float32]) -> NDArray[np.f
         Samples × features, shape (n, d), float32; may be mapped from a file.
     """
     n, d = X.shape
-    mean = np.sum([X[rows].sum(axis=0, dtype=np.float64) for rows in slices(n, _ROWS)], axis=0) / n
+    sums = np.empty((-(-n // _ROWS), d))
+
+    def add_up(rows: slice) -> None:
+        X[rows].sum(axis=0, dtype=np.float64, out=sums[rows.start // _ROWS])
+
+    each(add_up, slices(n, _ROWS))
+    mean = sums.sum(axis=0) / n
     products = np.empty((n, n))
     whole = np.empty(X.shape, np.float32) if 4 * X.size <= _CENTRED else None
 
