@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from phonoscope.clustering.lloyd import Converged, lloyd
-from phonoscope.clustering.manhattan import manhattan_distances
+from phonoscope.clustering.manhattan import manhattan_distances, nearest
 from phonoscope.clustering.medians import fill_medians, grouped
+from phonoscope.kernels import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,19 +71,31 @@ def grow(
     Centres, shape (k, d), the given ones first, and the distances to them, shape (n, k); None if every sample coincides
     with a centre before there are k.
     """
-    nearest = to_centres.min(axis=1)
+    least, labels = np.empty(len(X), np.float32), np.empty(len(X), np.int64)
+    nearest(to_centres, labels, least)
     while len(centres) < k:
-        weights = nearest.astype(np.float64)
-        if not weights.any():
+        weights = least.astype(np.float64)
+        total = weights.sum()
+        if total == 0:
             return None
-        drawn = X[random.choice(len(X), 2 + int(np.log(k)), p=weights / weights.sum())]
+        weights /= total
+        drawn = X[random.choice(len(X), 2 + int(np.log(k)), p=weights)]
         to_drawn = manhattan_distances(X, drawn)
-        with_each = np.minimum(nearest[:, None], to_drawn)
-        best = with_each.sum(axis=0, dtype=np.float64).argmin()
-        nearest = with_each[:, best]
+        best = _add_up_with(least, to_drawn).argmin()
+        np.minimum(least, to_drawn[:, best], out=least)
         centres = np.vstack([centres, drawn[best]])
         to_centres = np.hstack([to_centres, to_drawn[:, best : best + 1]])
     return centres, to_centres
+
+
+@kernel()
+def _add_up_with(least: NDArray[np.float32], to_drawn: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the sum of the samples' distances to the nearest centre, for each sample drawn if it were one too."""
+    sums = np.zeros(to_drawn.shape[1])
+    for i in range(len(least)):
+        for c in range(len(sums)):
+            sums[c] += min(least[i], to_drawn[i, c])
+    return sums
 
 
 def kmedians_at(X: NDArray[np.float32], ks: Sequence[int], settings: ClusteringSettings, seed: int) -> Iterator[Fitted]:
@@ -116,7 +129,8 @@ def kmedians_at(X: NDArray[np.float32], ks: Sequence[int], settings: ClusteringS
             start = grow(X, centres, to_centres, k, random)
             if start is None:  # no more places than centres: any start will do
                 break
-            run = lloyd(X, start[0], settings.max_iterations, to_centres=start[1].copy())
+            known = start[1].copy() if start[1] is to_centres else start[1]
+            run = lloyd(X, start[0], settings.max_iterations, to_centres=known)
             if best is None or run.cost < best.cost:
                 best = run
         if best is None:
