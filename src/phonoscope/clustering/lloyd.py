@@ -59,10 +59,10 @@ def _nearest_within(
     apart: NDArray[np.float32],
     slack: np.float32,
     own: int,
-    most: np.float32,
+    bound: np.float32,
     lower: NDArray[np.float32],
 ) -> tuple[int, np.float32]:
-    """Return a sample's nearest centre and the distance, or a bound of it; `lower` is brought up to date.
+    """Return a sample's nearest centre and the distance; `lower` is brought up to date.
 
     Parameters
     ----------
@@ -70,25 +70,24 @@ def _nearest_within(
         Shape (d,).
     centres, apart, slack
         As of `_reassign`.
-    own, most
-        The centre before, and no less than the distance to it.
+    own
+        The centre before.
+    bound
+        A distance up to which it is the nearest one in any case.
     lower
         No more than the distances to the other centres, shape (k,).
     """
     wider, narrower = np.float32(1) + slack, np.float32(1) - slack
-    tight = False
+    total = np.float32(0)
+    for j in range(len(x)):
+        total += abs(x[j] - centres[own, j])
+    most = total
+    lower[own] = total * narrower
+    if bound > most * wider:
+        return own, most
     for c in range(len(centres)):
         if c == own or lower[c] > most * wider or apart[own, c] * narrower > most * wider:
             continue
-        if not tight:
-            tight = True
-            total = np.float32(0)
-            for j in range(len(x)):
-                total += abs(x[j] - centres[own, j])
-            most = total
-            lower[own] = total * narrower
-            if lower[c] > most * wider or apart[own, c] * narrower > most * wider:
-                continue
         total = np.float32(0)
         for j in range(len(x)):
             total += abs(x[j] - centres[c, j])
@@ -118,7 +117,7 @@ def _reassign(
     shifts
         How far each centre has moved, shape (k,).
     apart
-        Half the distances of the centres, shape (k, k).
+        Half the distances of the centres, shape (k, k); on the diagonal each one's to the nearest other one.
     slack
         Relative error that a computed distance can have, with a margin: bounds are slackened by it, so that what they
         spare are distances that would have been computed as larger ones.
@@ -142,20 +141,25 @@ def _reassign(
                 lower[i, c] -= shifts[c] * (np.float32(1) + slack)
                 least = min(least, lower[i, c])
             upper[i] = most
+            least = max(least, apart[own, own] * (np.float32(1) - slack))
             if least <= most * (np.float32(1) + slack):  # of most samples it is not, which is seen at a glance
-                labels[i], upper[i] = _nearest_within(X[i], centres, apart, slack, own, most, lower[i])
+                labels[i], upper[i] = _nearest_within(X[i], centres, apart, slack, own, least, lower[i])
 
 
 @kernel(fastmath=True, error_model="numpy")
 def _half_distances(centres: NDArray[np.float32], moved: NDArray[np.bool_], apart: NDArray[np.float32]) -> None:
-    """Fill in half the distances of the centres, shape (k, k), where one of the two has moved."""
-    for c in range(len(centres)):
-        for e in range(len(centres) if moved[c] else 0):
-            if e >= c or not moved[e]:
+    """Fill in half the distances of the centres, where one of the two has moved; see `_reassign`."""
+    k = len(centres)
+    for c in range(k):
+        for e in range(k if moved[c] else 0):
+            if e > c or (e < c and not moved[e]):
                 total = np.float32(0)
                 for j in range(centres.shape[1]):
                     total += abs(centres[c, j] - centres[e, j])
                 apart[c, e] = apart[e, c] = total * np.float32(0.5)
+    for c in range(k):
+        apart[c, c] = _LARGEST
+        apart[c, c] = apart[c].min()
 
 
 @kernel(error_model="numpy")
