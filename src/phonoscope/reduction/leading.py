@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # Vectors that are multiplied at a time, and by how many the basis grows between two looks at what has converged. With
 # half as many the basis ends smaller, with twice as many each multiplication is quicker: in all these take the least.
 _WIDTH, _BETWEEN = 16, 96
+# A large basis grows by this part of itself between two looks, as these take longer.
+_OFTEN = 8
 # Below this size the direct solver is at least as fast; up to the other one it is, unless few vectors are wanted.
 _SMALLEST, _LARGE = 600, 1_500
 # Parts of the matrix's size: the vectors that a basis may have, and those of which it is known that it will not do when
@@ -133,7 +135,7 @@ def leading_of(
             B = B @ again
         full = have + len(block) > room
         if have >= look or full or not len(block):
-            look = have + _BETWEEN
+            look = have + max(_BETWEEN, have // _OFTEN)
             with one_blas_thread():
                 values, vectors = eigh(T[:have, :have])
             values, vectors = values[::-1], vectors[:, ::-1].T

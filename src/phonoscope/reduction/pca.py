@@ -10,7 +10,7 @@ import numpy as np
 
 from phonoscope.parallel import each, one_blas_thread, slices
 from phonoscope.reduction.distances import MEMORY, centred_products
-from phonoscope.reduction.eigenpairs import inner, signed, subtract
+from phonoscope.reduction.eigenpairs import signed
 from phonoscope.reduction.leading import leading, leading_of
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 # Columns of a tile of the covariance matrix.
 _TILE = 512
-# Bytes of the rows that are taken from the data at a time, centred, in float64; rows where the memory is short.
+# Bytes of the rows that are taken from the data at a time, centred, in float64.
 _ROWS_AT_A_TIME = 2**28
-_FEW_ROWS = 512
-# Vectors that are multiplied at a time where the data are read for each multiplication.
-_WIDTH = 48
+# Where the data are read for each multiplication: vectors that are multiplied at a time, samples or features that a
+# thread takes of the data, at most, and how many of these blocks are added up together.
+_WIDTH, _LONGEST, _TOGETHER = 32, 512, 8
 # Multiplications of the covariance matrix, n d²/2, beyond which they are done in float32: the sums over the blocks of
 # rows stay float64, and what single precision loses within a block is less than what the data were rounded by.
 _SINGLE_PRECISION = 10**13
@@ -147,63 +147,24 @@ def pca(
     if not 0 < variance <= 1:
         msg = f"the share of variance to keep lies in (0, 1], not {variance}"
         raise ValueError(msg)
+    n, d = X.shape
     mean = _mean(X)
     found = None
-    if products is None and _short_of(memory, X):
+    # three matrices of the smaller size: the product, its copy in the solver, and the vectors
+    tight = products is None and 24 * min(n, d) ** 2 > memory * 1e9
+    if tight:
         found = _without_product(X, mean, variance, memory)
-    return _with_product(X, mean, variance, products, memory) if found is None else found
-
-
-def _without_product(
-    X: NDArray[np.floating], mean: Floats, variance: float, memory: float
-) -> PrincipalComponents | None:
-    """Find the components by a Lanczos iteration that reads the data for each block of vectors: no matrix is needed.
-
-    None where the variance lies on more directions than the memory has room for.
-    """
-    n, d = X.shape
-    # the basis, and as much again of axes and of what is multiplied
-    room = min(int(memory * 1e9 / (16 * d)), min(n, d) // 2)
-    if room < _WIDTH:
-        return None
-    blocks = slices(n, _FEW_ROWS)
-
-    def multiply(rows: Floats) -> Floats:
-        multiplied = np.zeros_like(rows)
-        for block in blocks:
-            centred = np.asarray(X[block] - mean, np.float64)
-            subtract(multiplied, -inner(centred, rows), centred)
-        return multiplied
-
-    total = _finite(float(sum(np.square(X[block] - mean, dtype=np.float64).sum() for block in blocks)), mean)
-    if total == 0:
-        return _one_point(n, d)
-    found = leading_of(multiply, d, _wanted(variance, total), room, _WIDTH)
     if found is None:
-        return None
-    values, axes = _not_rounding(*found, max(n, d))
-    axes = signed(axes)
-    return PrincipalComponents(_project(X, mean, axes), axes, values / total)
-
-
-def _with_product(
-    X: NDArray[np.floating], mean: Floats, variance: float, products: Floats | None, memory: float
-) -> PrincipalComponents:
-    """Find the components from the smaller of the two products, of which there is but one where memory is short."""
-    n, d = X.shape
-    wide, room = d > n, memory * 1e9 / 2
-
-    def make(out: Floats | None = None) -> Floats:
-        return centred_products(X, room, out) if wide else scatter(X, mean, out, room / 4)
-
-    product = products if wide and products is not None else make()
-    total = _finite(float(np.trace(product)), mean)
-    if total == 0:
-        return _one_point(n, d)
-    tight = products is None and _short_of(memory, X)
-    values, rows = _not_rounding(*leading(product, _wanted(variance, total), make if tight else None), max(n, d))
-    del product  # the axes take much room too
-    if not wide:
+        found = _with_product(X, mean, variance, products, memory, tight=tight)
+    values, rows, total = found
+    if total == 0:  # every sample is the same: one component, on which all lie at 0
+        axis = np.zeros((1, d))
+        axis[0, 0] = 1.0
+        return PrincipalComponents(np.zeros((n, 1), np.float32), axis, np.ones(1))
+    # a rounding error must not add a component of no variance at variance = 1
+    kept = max(int((values > values[0] * max(n, d) * np.finfo(np.float64).eps).sum()), 1)
+    values, rows = values[:kept], rows[:kept]
+    if d <= n:
         axes = signed(rows)
         return PrincipalComponents(_project(X, mean, axes), axes, values / total)
     lengths = np.sqrt(values)[:, None]
@@ -215,9 +176,64 @@ def _with_product(
     return PrincipalComponents(np.ascontiguousarray(scores), axes, values / total)
 
 
-def _short_of(memory: float, X: NDArray[np.floating]) -> bool:
-    """Tell whether three matrices like the smaller product do not fit into `memory` GB."""
-    return bool(24 * min(X.shape) ** 2 > memory * 1e9)
+def _with_product(
+    X: NDArray[np.floating], mean: Floats, variance: float, products: Floats | None, memory: float, *, tight: bool
+) -> tuple[Floats, Floats, float]:
+    """Return the eigenvalues and eigenvectors kept of the smaller of the two products, and its trace."""
+    n, d = X.shape
+    wide, room = d > n, memory * 1e9 / 2
+
+    def make(out: Floats | None = None) -> Floats:
+        return centred_products(X, room, out) if wide else scatter(X, mean, out, room / 4)
+
+    product = products if wide and products is not None else make()
+    total = _finite(float(np.trace(product)), mean)
+    return *leading(product, _wanted(variance, total), make if tight else None), total
+
+
+def _without_product(
+    X: NDArray[np.floating], mean: Floats, variance: float, memory: float
+) -> tuple[Floats, Floats, float] | None:
+    """Return what `_with_product` does, by a Lanczos iteration that reads the data for each block of vectors.
+
+    None where the variance lies on more directions than there is room for.
+    """
+    (n, d), wide = X.shape, X.shape[1] > X.shape[0]
+    short = min(n, d)
+    # half of the memory is for the basis; the other for the vectors found, and for blocks
+    room = min(int(memory * 1e9 / (16 * short)), short // 2)
+    if room < _WIDTH:
+        return None
+    blocks = slices(max(n, d), int(np.clip(memory * 1e9 / (16 * 16 * short), 1, _LONGEST)))
+
+    def centred(block: slice) -> Floats:
+        """Return so many features of all samples, or so many samples with the samples as columns."""
+        return np.asarray(X[:, block] - mean[block] if wide else (X[block] - mean).T, np.float64)
+
+    def multiply(rows: Floats) -> Floats:
+        multiplied = np.zeros_like(rows)
+        for first in range(0, len(blocks), _TOGETHER):
+            some = blocks[first : first + _TOGETHER]
+            parts = np.empty((len(some), *rows.shape))
+
+            def work(i: int, some: list[slice] = some, parts: Floats = parts) -> None:
+                own = centred(some[i])
+                np.matmul(rows @ own, own.T, out=parts[i])
+
+            each(work, range(len(some)))
+            for part in parts:  # one after the other, whichever was done first
+                multiplied += part
+        return multiplied
+
+    squares = np.empty(len(blocks))
+
+    def add_up(i: int) -> None:
+        squares[i] = np.square(centred(blocks[i])).sum()
+
+    each(add_up, range(len(blocks)))
+    total = _finite(float(squares.sum()), mean)
+    found = leading_of(multiply, short, _wanted(variance, total), room, _WIDTH)
+    return None if found is None else (*found, total)
 
 
 def _wanted(variance: float, total: float) -> float:
@@ -230,16 +246,3 @@ def _finite(total: float, mean: Floats) -> float:
         msg = "PCA needs finite values; the data hold NaN or infinity"
         raise ValueError(msg)
     return total
-
-
-def _one_point(n: int, d: int) -> PrincipalComponents:
-    """Return one component, on which all samples lie at 0: they are the same."""
-    axis = np.zeros((1, d))
-    axis[0, 0] = 1.0
-    return PrincipalComponents(np.zeros((n, 1), np.float32), axis, np.ones(1))
-
-
-def _not_rounding(values: Floats, rows: Floats, size: int) -> tuple[Floats, Floats]:
-    """Leave out what a rounding error adds at variance = 1: components of no variance."""
-    kept = max(int((values > values[0] * size * np.finfo(np.float64).eps).sum()), 1)
-    return values[:kept], rows[:kept]
