@@ -148,11 +148,13 @@ def page(results: Results, options: Options, command: str) -> str:
         "",
         f"Measured: {dates[0]}" + (f" to {dates[-1]}" if len(dates) > 1 else "") + ".",
     ]
-    for on in results.stored["machines"]:
+    several = len(results.stored["machines"]) > 1
+    for i, on in enumerate(results.stored["machines"]):
+        of = sorted({name.partition(".")[0] for name, case in results.stored["cases"].items() if case["machine"] == i})
         versions = ", ".join(f"{name} {version}" for name, version in on["versions"].items())
         instructions = f" ({', '.join(on['instructions'])})" if on["instructions"] else ""
         lines.append(
-            f"Machine: {on['processor']}, {on['architecture']}{instructions}, {on['cores']} cores, {on['memory']} GiB, "
+            f"Machine{' (' + ', '.join(of) + ')' if several else ''}: {on['processor']}, {on['architecture']}{instructions}, {on['cores']} cores, {on['memory']} GiB, "
             f"{on['system']}, Python {on['python']}, {versions}, {', '.join(on['blas'])}."
         )
     lines.append("")
