@@ -151,11 +151,12 @@ def page(results: Results, options: Options, command: str) -> str:
     several = len(results.stored["machines"]) > 1
     for i, on in enumerate(results.stored["machines"]):
         of = sorted({name.partition(".")[0] for name, case in results.stored["cases"].items() if case["machine"] == i})
+        told = f" ({', '.join(of)})" if several else ""
         versions = ", ".join(f"{name} {version}" for name, version in on["versions"].items())
         instructions = f" ({', '.join(on['instructions'])})" if on["instructions"] else ""
         lines.append(
-            f"Machine{' (' + ', '.join(of) + ')' if several else ''}: {on['processor']}, {on['architecture']}{instructions}, {on['cores']} cores, {on['memory']} GiB, "
-            f"{on['system']}, Python {on['python']}, {versions}, {', '.join(on['blas'])}."
+            f"Machine{told}: {on['processor']}, {on['architecture']}{instructions}, {on['cores']} cores, "
+            f"{on['memory']} GiB, {on['system']}, Python {on['python']}, {versions}, {', '.join(on['blas'])}."
         )
     lines.append("")
     for topic in TOPICS:

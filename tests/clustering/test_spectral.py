@@ -39,6 +39,15 @@ def test_normalised_affinity_equals_the_formula(n: int, seed: int, sigma: float)
     np.testing.assert_allclose(normalised_affinity(A), oracles.normalised_affinity(A), rtol=1e-9, atol=1e-12)
 
 
+def test_what_is_next_to_nothing_beside_others_counts_as_nothing() -> None:
+    A = np.full((4, 4), 1e-220)
+    A[:2, :2] = A[2:, 2:] = 0.5
+    np.fill_diagonal(A, 0.0)
+    expected = np.array([[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1.0], [0, 0, 1, 0]])
+    np.testing.assert_array_equal(normalised_affinity(A) != 0, expected != 0)
+    np.testing.assert_allclose(normalised_affinity(A), expected, rtol=1e-15)
+
+
 @pytest.mark.parametrize("least", [1e-300, 1e-310, 5e-324])
 def test_the_smallest_affinities_are_normalised_too(least: float) -> None:
     A = np.array([[0, least, 0, 0], [least, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]])
