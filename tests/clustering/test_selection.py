@@ -19,7 +19,7 @@ from phonoscope.clustering.curves import CRITERIA, STABILITY_TOLERANCE, Clustere
 from phonoscope.clustering.growing import grow, kmedians_at
 from phonoscope.clustering.kmedians import KMedians
 from phonoscope.clustering.manhattan import manhattan_distances
-from phonoscope.clustering.measuring import compared
+from phonoscope.clustering.measuring import compared, most_compared
 from phonoscope.clustering.selection import choose_k, clusterings, sweep
 from phonoscope.clustering.spectral import SpectralClustering
 from phonoscope.clustering.stability import Carried, carry_by_affinity, carry_by_centres, halvings, stability
@@ -27,7 +27,7 @@ from phonoscope.errors import SettingError
 from phonoscope.settings import ClusteringSettings, SelectionSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -488,6 +488,27 @@ def test_what_can_not_be_chosen_from(arguments: dict[str, Any], message: str) ->
 
 
 # --- large panels ---
+
+
+def test_little_memory_compares_fewer_samples() -> None:
+    assert most_compared(5_000, 4.0) == 5_000
+    assert most_compared(5_000, 0.25) == 3_227  # three matrices of numbers of 8 bytes
+    assert most_compared(5_000, 1e-6) == 1_000
+    assert most_compared(200, 1e-6) == 200
+
+
+@pytest.mark.parametrize("clusterer", ["kmedians", "spectral"])
+def test_criteria_keep_within_the_memory(clusterer: Clusterer) -> None:
+    X = np.random.default_rng(0).standard_normal((1_100, 2))
+
+    def curve(memory: float, sample: int) -> Mapping[int, float]:
+        clustering = ClusteringSettings(spectral="nystrom", memory=memory)
+        selection = SelectionSettings(sample=sample)
+        found = sweep(X, clusterer, [3], criteria=["silhouette"], clustering=clustering, selection=selection)
+        return found.curves["silhouette"]
+
+    assert curve(0.01, 5_000) == curve(4.0, 1_000)
+    assert curve(0.01, 5_000) != curve(4.0, 5_000)
 
 
 def test_in_a_large_panel_some_samples_are_compared() -> None:

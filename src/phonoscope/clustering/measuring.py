@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
     Measured = tuple[NDArray[np.int64], dict[str, list[float]]]
 
+# Samples of which criteria tell something: so many are compared with each other, however little memory there is.
+_FEWEST_COMPARED = 1_000
+
 
 def embed_with(
     settings: ClusteringSettings,
@@ -66,6 +69,14 @@ def embed_with(
 def labels_of(embedding: Embedding, k: int, seed: int) -> NDArray[np.int64]:
     """Cluster an embedded panel into k clusters, as `SpectralClustering` does."""
     return cluster_rows(unit_rows(embedding.vectors[:, :k]), k, seed)
+
+
+def most_compared(sample: int, memory: float) -> int:
+    """Return how many samples are compared with each other: `sample`, or as many as three matrices in `memory` GB have.
+
+    A thousand at least.
+    """
+    return min(sample, max(int(np.sqrt(memory * 1e9 / 24)), _FEWEST_COMPARED))
 
 
 def compared(n: int, sample: int, seed: int) -> NDArray[np.int64]:
@@ -99,7 +110,7 @@ def measure_kmedians(
         values["ratio"].append(centre_ratio(found.to_centres, labels[i], selection.ratio_of))
         values["davies_bouldin"].append(davies_bouldin(own, between, labels[i]))
         progress(1)
-    rows = compared(len(data), selection.sample, seed)
+    rows = compared(len(data), most_compared(selection.sample, clustering.memory), seed)
     some = data[rows]
     if "silhouette" in wanted:
         values["silhouette"] = _silhouettes(manhattan_distances(some, some), *_of_rows(labels, ks, rows))
@@ -126,7 +137,7 @@ def measure_spectral(
 
     The parameters are those of `phonoscope.clustering.selection.sweep`.
     """
-    rows = compared(len(X), selection.sample, seed)
+    rows = compared(len(X), most_compared(selection.sample, clustering.memory), seed)
     squared = squared_distances(X[rows])
     if embedding is None:
         whole = squared if len(rows) == len(X) else None

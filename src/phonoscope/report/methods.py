@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from phonoscope.clustering.lloyd import ALL_SETTLE, UNSETTLED
+from phonoscope.clustering.measuring import most_compared
 from phonoscope.evaluation.bootstrap import FEWEST_SPEAKERS, draws_speakers
 from phonoscope.report.model_words import probed_words
 from phonoscope.report.words import CRITERIA, REDUCTIONS
@@ -272,13 +273,14 @@ def _classes(settings: Settings) -> str:
             f"the number of classes was chosen from 2 to the number of phones by {spectral} (spectral clustering) and "
         )
         how += f"{medians} (k-medians)"
+    compared = most_compared(s.sample, settings.clustering.memory)
     splits = f", and stability over {s.stability_splits} halvings of the panel" if s.stability_splits else ""
     return (
         f"For the phonemic classes {how}, on the activations {_after(s.reduction)}. Measured were the ratio of "
         f"distances within clusters to those between (k-medians, {s.ratio_of}) or of the norms of the blocks between "
         f"clusters to those within (spectral clustering, {_BLOCKS[s.blocks]}), its first minimum, the silhouette, the "
         f"Davies-Bouldin index, the eigengap (spectral clustering){splits}; samples were compared with each other in "
-        f"panels of up to {s.sample:,}, in larger ones so many drawn at random. Each class was named by the "
+        f"panels of up to {compared:,}, in larger ones so many drawn at random. Each class was named by the "
         "conjunction of phonological features whose phones fit it best (F of the phones' shares), tested by permuting "
         f"the features among the phones ({s.permutations:,} permutations, corrected by Holm's method for the number of "
         "classes)."
