@@ -14,7 +14,8 @@ from phonoscope.reduction.neighbours import nearest_neighbours
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_ROWS = 4_096
+# Rows that a thread takes at a time, and the bytes that they may take in float64.
+_ROWS, _BYTES = 4_096, 2**25
 _SEARCHES, _ROUNDS = 8, 6
 _PAIRED = 4_000
 _LOCAL_NEIGHBOUR = 7
@@ -35,7 +36,7 @@ def largest_distance(X: NDArray[np.floating], seed: int = 0) -> float:
     """
     n = len(X)
     at = np.random.default_rng(seed).choice(n, min(_SEARCHES, n), replace=False)
-    blocks, largest = slices(n, _ROWS), -1.0
+    blocks, largest = slices(n, int(np.clip(_BYTES // (8 * X.shape[1]), 1, _ROWS))), -1.0
     distances, places = np.empty((len(blocks), len(at))), np.empty((len(blocks), len(at)), np.int64)
     shift = X[at[0]].astype(np.float64)  # what all samples share would cost digits
     for _ in range(_ROUNDS):
