@@ -80,7 +80,8 @@ def sweep(
     once for all numbers of clusters and all halves of the panel. Those of k-medians come from `kmedians_at`.
 
     In a panel of more samples than `selection.sample`, what compares samples with each other (silhouette, stability,
-    spectral ratio and Davies-Bouldin index) is measured on so many drawn at random.
+    spectral ratio and Davies-Bouldin index) is measured on so many drawn at random; on fewer where three matrices of
+    them do not fit into `clustering.memory`.
 
     Parameters
     ----------
