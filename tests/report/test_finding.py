@@ -96,6 +96,24 @@ def test_the_best_clustering_of_each_layer_is_what_is_compared() -> None:
     assert "F hardly changes with depth: from 0.60 at a to 0.62 at b" in finding(scores_of(cells), [])[0]
 
 
+def test_of_equally_good_clusterings_the_first_one_s_interval_is_told() -> None:
+    scores = by_layer([0.4, 0.4])
+    measures = scores.with_row_index().select(
+        "layer",
+        "reduction",
+        "clusterer",
+        pl.lit("f_measure").alias("measure"),
+        pl.col("f_measure").alias("value"),
+        (pl.col("index") / 100).alias("low"),
+        pl.lit(0.5).alias("high"),
+        pl.lit(0.1).alias("chance"),
+        pl.lit(0.2).alias("chance_high"),
+    )
+    for _ in range(20):  # groups come in another order now and then
+        said = finding(scores, [], measures)[0]
+        assert "from 0.40 [.00, .50] at a to 0.40 [.06, .50] at b" in said
+
+
 @given(st.lists(st.integers(0, 100), min_size=1, max_size=8))
 def test_no_word_about_depth_is_more_than_the_numbers_hold(hundredths: list[int]) -> None:
     f = [h / 100 for h in hundredths]

@@ -32,7 +32,7 @@ def finding(
         The table of `measures.csv`, for the intervals.
     """
     layers = scores["layer"].unique(maintain_order=True).to_list()
-    means = scores.group_by("layer", "clusterer", "reduction").agg(pl.col("f_measure").mean())
+    means = scores.group_by("layer", "clusterer", "reduction", maintain_order=True).agg(pl.col("f_measure").mean())
     brackets = {
         key[:3]: bracket(one.low, one.high, 2) for key, one in by_cell(measures).items() if key[3] == "f_measure"
     }
