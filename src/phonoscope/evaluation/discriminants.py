@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
+from phonoscope.evaluation.systems import in_file, room_for, solve_positive
 from phonoscope.parallel import slices
 from phonoscope.reduction.distances import Centred
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _LEAST_SHRINKAGE = 1e-9
 _ROWS = 512  # that are changed at a time
 _SQUARED = 1 << 20  # numbers that are squared at a time
+_NARROW = 1_024  # units whose covariances fit in any case
 _CENTRED = 300_000_000  # bytes of centred samples that are held, see `phonoscope.reduction.distances`
 
 
@@ -85,6 +86,8 @@ class Discriminants(Protocol):
 def discriminants(X: NDArray[np.floating], rows: NDArray[np.int64], memory: float) -> Discriminants:
     """Prepare the discriminants of some samples of X, from whichever are fewer, units or samples.
 
+    Also from the samples where the units' covariances do not fit: matrices of samples may lie in a file.
+
     Parameters
     ----------
     X
@@ -95,7 +98,8 @@ def discriminants(X: NDArray[np.floating], rows: NDArray[np.int64], memory: floa
         GB that may be taken, if it is enough for what is taken at least.
     """
     n, d = len(rows), X.shape[1]
-    return _BySamples(X, rows, memory * 1e9) if d > n else _ByUnits(X, rows)
+    by_samples = d > n or (d > _NARROW and bytes_taken(n, d) > memory * 1e9)
+    return _BySamples(X, rows, memory * 1e9) if by_samples else _ByUnits(X, rows)
 
 
 def bytes_taken(n: int, d: int) -> int:
@@ -161,6 +165,7 @@ class _BySamples:
         self.varies = bool(centred.squares().sum() > 0)
         self._products = np.empty((n, n)) if kept else None
         self._centred = None if kept else centred
+        self._X, self._most = X, most / 8
         if self._products is not None:
             centred.each_product(_into(self._products, np.arange(n), np.arange(n)))
 
@@ -169,7 +174,10 @@ class _BySamples:
         if self._products is not None:
             return self._products[np.ix_(fold.train, fold.train)], self._products[np.ix_(fold.test, fold.train)]
         assert self._centred is not None  # noqa: S101 - it is one or the other
-        inner, outer = np.empty((len(fold.train), len(fold.train))), np.empty((len(fold.test), len(fold.train)))
+        inner, outer = (
+            room_for((len(rows), len(fold.train)), np.dtype(np.float64), self._most, self._X)
+            for rows in (fold.train, fold.test)
+        )
         into_inner, into_outer = _into(inner, fold.train, fold.train), _into(outer, fold.test, fold.train)
 
         def put(rows: slice, columns: slice, block: Floats) -> None:
@@ -242,6 +250,8 @@ def sum_of_squares(A: Floats) -> float:
 
 def _solved(A: Floats, B: Floats) -> Floats:
     """Solve ``A X = B`` for a positive definite A, of which the lower triangle is read; A is overwritten."""
+    if in_file(A):
+        return solve_positive(A, B)
     parts = slices(len(A), _ROWS)
     for i, rows in enumerate(parts):  # the order that LAPACK works in, which it would else make a copy for
         A[rows, rows] = A[rows, rows].T.copy()
@@ -249,4 +259,4 @@ def _solved(A: Floats, B: Floats) -> Floats:
             above = A[columns, rows].copy()
             A[columns, rows] = A[rows, columns].T
             A[rows, columns] = above.T
-    return np.asarray(cho_solve(cho_factor(A.T, lower=True, overwrite_a=True), B))
+    return solve_positive(A, B)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
+from scipy.linalg import LinAlgError, eigh
 
 from phonoscope.evaluation.folds import assign_folds
 from phonoscope.evaluation.outcomes import indices
+from phonoscope.evaluation.systems import ROWS, fill, in_file, room_for, solve_positive
 from phonoscope.parallel import each, slices
 from phonoscope.reduction.distances import MEMORY
 
@@ -26,6 +27,7 @@ _CONSTANT = 1e-6  # a unit that varies by less of its mean varies by rounding
 _COLUMNS = 256  # units that are standardised at a time
 _HELD = 1 << 29  # bytes of training samples that are held; of more, blocks are read again whenever they are needed
 _BLOCK, _SMALLEST_BLOCK = 1 << 26, 1 << 19
+_ANY = float("inf")
 
 
 def linear_probe_outcomes(
@@ -79,7 +81,8 @@ def probe_outcomes(
     groups
         Number of each sample's group, shape (n,).
     memory
-        GB that the folds may take which are fitted at a time, one at least.
+        GB that the folds may take which are fitted at a time, one at least. If one does not fit, its matrices lie in a
+        file beside the activations.
 
     Returns
     -------
@@ -122,7 +125,9 @@ class _Standardised:
     def __init__(self, X: NDArray[np.floating], train: NDArray[np.int64], memory: float) -> None:
         self._X = X
         self._block = min(_BLOCK, max(int(memory * 1e9 / 16), _SMALLEST_BLOCK))
-        self.dtype = np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
+        # where not even one fold fits, its matrices lie in a file
+        self._most = _ANY if _bytes_of_a_fold(len(X), X.shape[1], memory) <= memory * 1e9 else memory * 1e9 / 8
+        self.dtype: np.dtype[np.floating] = np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
         n, d = X.shape
         mean, deviation = np.empty((2, d))
         for columns in slices(d, max(min(_COLUMNS, self._block // (4 * max(n, 1))), 1)):
@@ -137,7 +142,8 @@ class _Standardised:
         self.shape = n, len(self._mean)
         self.held = X.size * self.dtype.itemsize <= _held(memory)
         # where they are not held, training samples may be taken at once for their products, if they fit
-        self.at_once = self.held or 2 * len(train) * d * self.dtype.itemsize <= memory * 1e9
+        fit = self.held or 2 * len(train) * d * self.dtype.itemsize <= memory * 1e9
+        self.at_once = fit and self._most == _ANY
         self._all = self._made(slice(None)) if self.held else None
 
     def _made(self, rows: NDArray[np.int64] | slice) -> Floats:
@@ -151,9 +157,13 @@ class _Standardised:
         """Return some samples, shape (len(rows), units that vary)."""
         return self._made(rows) if self._all is None else np.asarray(self._all[rows])
 
+    def matrix(self, *shape: int) -> Floats:
+        """Return room for a matrix of so many rows and columns."""
+        return room_for((shape[0], shape[-1]), self.dtype, self._most, self._X)
+
     def blocks(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Cut rows into parts that may be taken at a time: all at once where everything is held."""
-        if self.held:
+        if self.held and self._most == _ANY:
             return [rows]
         size = max(self._block // (self.dtype.itemsize * max(self.shape[1], 1)), 1)
         return [rows[part] for part in slices(len(rows), size)]
@@ -180,7 +190,7 @@ class _Ridge:
             self._place = np.full(n, -1)
             self._place[train] = np.arange(len(train))
             rest = np.setdiff1d(np.arange(n), train)
-            self._products = np.empty((n, len(train)), Z.dtype)
+            self._products = Z.matrix(n, len(train))
             if Z.at_once:
                 rows = Z[train]
                 self._products[train] = rows @ rows.T  # numpy knows that this is symmetric: half the work
@@ -226,46 +236,42 @@ class _Ridge:
         if self._by_samples:
             columns = self._place[train]
             for penalty in penalties:
-                weights = _solved(lambda: self._products[np.ix_(train, columns)], Y, penalty)
-                yield np.asarray(self._products[np.ix_(test, columns)] @ weights)
+                weights = self._solved(lambda rows: self._products[np.ix_(train[rows], columns)], Y, penalty)
+                at_a_time = slices(len(test), ROWS if in_file(self._products) else max(len(test), 1))
+                parts = [self._products[np.ix_(test[rows], columns)] @ weights for rows in at_a_time]
+                yield np.concatenate(parts)
         else:
             A, B = self._sums(Y, train)
             for penalty in penalties:
-                weights = _solve(A, B, penalty)
+                weights = self._solved(A.__getitem__, B, penalty)
                 yield np.concatenate([self._Z[rows] @ weights for rows in self._Z.blocks(test)])
 
     def _sums(self, Y: Floats, train: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        """Return ``ZᵀZ`` and ``ZᵀY`` of the training samples, added up block by block."""
-        A: Floats | None = None
-        B: Floats | None = None
+        """Return ``ZᵀZ`` (of one in a file the lower triangle) and ``ZᵀY`` of the training samples, block by block."""
+        width = self._Z.shape[1]
+        A = self._Z.matrix(width)
+        A[:] = 0
+        B = np.zeros((width, Y.shape[1]), self._Z.dtype)
         first = 0
         for rows in self._Z.blocks(train):
             Z = self._Z[rows]
-            of_block = Z.T @ Z
-            to_answers = Z.T @ Y[first : first + len(rows)]
-            A = of_block if A is None else np.add(A, of_block, out=A)
-            B = to_answers if B is None else np.add(B, to_answers, out=B)
+            for tile in slices(width, ROWS if in_file(A) else max(width, 1)):
+                A[tile, : tile.stop] += Z[:, tile].T @ Z[:, : tile.stop]
+            B += Z.T @ Y[first : first + len(rows)]
             first += len(rows)
-        assert A is not None  # noqa: S101 - there are training samples
-        assert B is not None  # noqa: S101
         return A, B
 
-
-def _solve(A: Floats, B: Floats, penalty: float) -> Floats:
-    """Solve ``(A + penalty) W = B`` for an A that is positive semidefinite but for rounding."""
-    return _solved(A.copy, B, penalty)
+    def _solved(self, rows_of: Callable[[slice], Floats], B: Floats, penalty: float) -> Floats:
+        return _solve(rows_of, B, penalty, self._Z.matrix(len(B)))
 
 
-def _solved(made: Callable[[], Floats], B: Floats, penalty: float) -> Floats:
-    """Do what `_solve` does with a matrix that is made when it is needed, and overwritten."""
-    matrix = made()
-    matrix[np.diag_indices_from(matrix)] += penalty
-    # the transpose is the same matrix in the order that LAPACK works in, without another copy
+def _solve(rows_of: Callable[[slice], Floats], B: Floats, penalty: float, room: Floats) -> Floats:
+    """Solve ``(A + penalty) W = B`` for an A that is positive semidefinite but for rounding, given by its rows."""
+    fill(room, rows_of)
+    room[np.diag_indices_from(room)] += penalty
     try:
-        factor = cho_factor(matrix.T, lower=True, overwrite_a=True, check_finite=False)
+        return solve_positive(room, B)
     except LinAlgError:  # very many samples of units that are all alike: A's rounding is greater than the penalty
-        del matrix
-        values, vectors = eigh(made().astype(np.float64))
+        values, vectors = eigh(rows_of(slice(None)).astype(np.float64))
         solved = vectors @ ((vectors.T @ B) / (np.maximum(values, 0.0) + penalty)[:, None])
         return np.asarray(solved, B.dtype)
-    return np.asarray(cho_solve(factor, B, check_finite=False))
