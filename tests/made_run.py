@@ -19,12 +19,13 @@ from phonoscope.evaluation.grid import (
     REDUCTIONS,
     Cell,
     CellResult,
-    clusters_table,
+    cluster_tables,
     measures_of,
     scores_table,
 )
-from phonoscope.evaluation.selection_tables import selection_table, sweeps_table
+from phonoscope.evaluation.selection_tables import selection_table, sweep_tables
 from phonoscope.evaluation.separability import separability
+from phonoscope.files import write_frames
 from phonoscope.interpretation import interpret
 from phonoscope.manifest import Manifest
 from phonoscope.phones.features import features_of, legend_group
@@ -120,7 +121,7 @@ def make_run(path: Path, plan: Plan | None = None) -> Run:
         for layer in plan.layers
         for clusterer in CLUSTERERS
     ]
-    sweeps_table(sweeps).write_parquet(path / "sweep.parquet")
+    write_frames(sweep_tables(sweeps), path / "sweep.parquet")
     selection_table(sweeps).write_csv(path / "selection.csv")
     run = Run(path)
     appraise(run, plan.settings, Quiet())
@@ -252,7 +253,7 @@ def _write_grid(path: Path, plan: Plan) -> None:
                     cell = Cell(layer, reduction, clusterer, k, seed)
                     measures = measures_of(plan.labels, labels)
                     results.append(CellResult(cell, labels, separability(plan.labels, labels), details, measures))
-    clusters_table(results).write_parquet(path / "clusters.parquet")
+    write_frames(cluster_tables(results), path / "clusters.parquet")
     scores_table(results).write_csv(path / "scores.csv")
     pl.concat(
         r.separability.per_phone.select(*(pl.lit(v).alias(n) for n, v in asdict(r.cell).items()), pl.all())

@@ -34,7 +34,7 @@ from phonoscope.settings import Settings
 from phonoscope.stages import first_stages, with_what_follows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     from conftest import WriteAudio, WriteGrid
@@ -129,13 +129,13 @@ def test_cells_are_found_again_and_a_layer_that_has_all_needs_no_affinity(
     for name in ("clusters.parquet", "sweep.parquet"):
         (copy.path / name).unlink()
 
-    def unwritten(frame: pl.DataFrame, path: Path) -> None:
+    def unwritten(frames: Iterable[pl.DataFrame], path: Path) -> None:
         if path.name == "sweep.parquet":
             raise KeyboardInterrupt
-        files.write_frame(frame, path)
+        files.write_frames(frames, path)
 
     with monkeypatch.context() as patch:
-        patch.setattr("phonoscope.analysis.write_frame", unwritten)
+        patch.setattr("phonoscope.analysis.write_frames", unwritten)
         with pytest.raises(KeyboardInterrupt):
             run(corpus, out=copy.path, settings=SETTINGS)
     assert len(list((copy.path / "cells").glob("*.npz"))) == 2 * len(copy.layers) * (3 * 2 + 1)
@@ -159,15 +159,15 @@ def test_cells_are_found_again_and_a_layer_that_has_all_needs_no_affinity(
 
 
 def test_what_was_kept_of_other_settings_is_not_found(tmp_path: Path) -> None:
-    about = Kept(tmp_path, "a").keep("one", {"x": np.float64(0.1), "y": None}, np.array([0, 300, 2]))
+    about, labels = Kept(tmp_path, "a").keep("one", {"x": np.float64(0.1), "y": None}, np.array([0, 300, 2]))
     assert about == {"x": 0.1, "y": None}
     assert Kept(tmp_path, "b").find("one") is None
     assert Kept(tmp_path, "a").find("two") is None
     found = Kept(tmp_path, "a").find("one")
     assert found is not None
     assert found[0] == about
-    assert found[1].tolist() == [0, 300, 2]
-    assert found[1].dtype == np.int64
+    assert found[1].tolist() == labels.tolist() == [0, 300, 2]
+    assert found[1].dtype == labels.dtype == np.uint16
 
 
 @pytest.mark.parametrize(

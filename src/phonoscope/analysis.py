@@ -22,14 +22,14 @@ from phonoscope.evaluation.grid import (
     CellResult,
     Clusterer,
     Reduction,
-    clusters_table,
+    cluster_tables,
     reduce_by_pca,
     reduce_by_tsne,
     run_cell,
     scores_table,
 )
-from phonoscope.evaluation.selection_tables import selection_table, sweeps_table
-from phonoscope.files import write_frame, written_whole
+from phonoscope.evaluation.selection_tables import selection_table, sweep_tables
+from phonoscope.files import write_frame, write_frames, written_whole
 from phonoscope.kept import Kept, forget_kept
 from phonoscope.kept_cells import find_result, keep_cell, keep_sweep, kept_with
 from phonoscope.lending import Lent
@@ -154,7 +154,7 @@ def _cluster(run: Run, phones: list[str], settings: Settings, progress: Progress
     if not _are_there(run, _SWEEPS):
         reduction = settings.selection.reduction
         sweeps = [(layer, reduction, found) for layer in run.layers for found in done[layer].sweeps]
-        write_frame(sweeps_table(sweeps), run.path / "sweep.parquet")
+        write_frames(sweep_tables(sweeps), run.path / "sweep.parquet")
         write_frame(selection_table(sweeps), run.path / "selection.csv")
 
 
@@ -167,7 +167,7 @@ def _write_grid(run: Run, results: list[CellResult]) -> None:
         r.separability.per_phone.select(*(pl.lit(v).alias(k) for k, v in asdict(r.cell).items()), pl.all())
         for r in results
     )
-    write_frame(clusters_table(results), run.path / "clusters.parquet")
+    write_frames(cluster_tables(results), run.path / "clusters.parquet")
     write_frame(per_phone, run.path / "per_phone.csv")
     write_frame(scores_table(results), run.path / "scores.csv")
 

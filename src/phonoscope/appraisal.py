@@ -181,21 +181,22 @@ def _outcomes_table(outcomes: Mapping[str, tuple[Outcomes, Outcomes]]) -> pl.Dat
     )
 
 
-def _labels(run: Run) -> dict[Key, dict[int, NDArray[np.int64]]]:
-    """Return the cluster of each sample, by cell and seed, in the order of the grid."""
-    found: dict[Key, dict[int, NDArray[np.int64]]] = {}
+def _labels(run: Run) -> dict[Key, dict[int, NDArray[np.unsignedinteger]]]:
+    """Return the cluster of each sample, by cell and seed, in the order of the grid, in as few bytes as hold them."""
+    found: dict[Key, dict[int, NDArray[np.unsignedinteger]]] = {}
     keys = ("layer", "reduction", "clusterer", "k", "seed")
     for of in run.layers:  # not all at a time: their names take more room than the clusters
         for (*key, seed), rows in run.clusters_of(of).partition_by(keys, as_dict=True, maintain_order=True).items():
             layer, reduction, clusterer, k = key
             of_seeds = found.setdefault((str(layer), str(reduction), str(clusterer), int(k)), {})
-            of_seeds[int(seed)] = rows.sort("sample")["cluster"].to_numpy()
+            clusters = rows.sort("sample")["cluster"].to_numpy()
+            of_seeds[int(seed)] = clusters.astype(np.min_scalar_type(int(clusters.max())))
     return found
 
 
 def _of_clusters(
     panel: pl.DataFrame,
-    labels: dict[Key, dict[int, NDArray[np.int64]]],
+    labels: dict[Key, dict[int, NDArray[np.unsignedinteger]]],
     seeds: Sequence[int],
     weights: _Weights,
     settings: EvaluationSettings,
@@ -223,7 +224,7 @@ def _of_clusters(
 
 
 def _measure(
-    cell: tuple[Key, NDArray[np.int64]],
+    cell: tuple[Key, NDArray[np.unsignedinteger]],
     phone_index: NDArray[np.integer],
     drawn: NDArray[np.uint16],
     shuffles: int,
@@ -238,5 +239,5 @@ def _measure(
     return own, again, chance
 
 
-def _cell_name(cell: tuple[Key, NDArray[np.int64]]) -> str:
+def _cell_name(cell: tuple[Key, NDArray[np.unsignedinteger]]) -> str:
     return "replicates of {}, {}, {} into {}".format(*cell[0])

@@ -6,21 +6,24 @@ import errno
 import os
 import shutil
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from phonoscope.errors import DiskFullError
 from phonoscope.formulas import guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     Mapped = np.memmap[tuple[int, ...], np.dtype[np.float32]]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_ROW_GROUP = 1 << 18  # rows of a table that are written together
 _NO_ALLOCATION = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
@@ -80,6 +83,45 @@ def open_arrays(paths: Sequence[Path], shapes: Sequence[tuple[int, ...]]) -> lis
     except OSError as error:
         raise OSError(error.errno, f"{os.strerror(error.errno or 0)}; {size / 1e6:,.1f} MB are needed") from None
     return arrays
+
+
+def write_frames(frames: Iterable[pl.DataFrame], path: Path) -> None:
+    """Write tables, at least one, below each other into one Parquet file, whole or not at all.
+
+    They are taken as they are written, so that no more than a few are in memory, and the file is the same however many.
+    """
+    waiting = iter(frames)
+    first = next(waiting)
+
+    def given(*_wanted: object) -> Iterator[pl.DataFrame]:
+        yield first
+        yield from waiting
+
+    with written_whole([path]) as (temporary,):
+        register_io_source(given, schema=first.schema).sink_parquet(temporary, row_group_size=_ROW_GROUP)
+
+
+def unnamed_array(shape: tuple[int, ...], dtype: np.dtype[Any], folder: Path | None) -> np.ndarray[Any, Any]:
+    """Map an array from a file without a name, which is gone when nobody needs it any more.
+
+    Parameters
+    ----------
+    shape, dtype
+        Of the array; the numbers are 0.
+    folder
+        Where the disk has the room; the folder of temporary files if None, or if nothing may be written there.
+
+    Raises
+    ------
+    OSError
+        There is no room.
+    """
+    if folder is not None and not os.access(folder, os.W_OK):
+        folder = None
+    with TemporaryFile(dir=folder) as file:
+        if hasattr(os, "posix_fallocate"):
+            _reserve(file.fileno(), dtype.itemsize * int(np.prod(shape)))
+        return np.memmap(file, dtype, "r+" if os.fstat(file.fileno()).st_size else "w+", shape=shape)
 
 
 def _reserve(file: int, size: int) -> None:

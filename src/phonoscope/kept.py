@@ -32,25 +32,26 @@ class Kept:
     def __init__(self, folder: Path, of: str) -> None:
         self._folder, self._of = folder, of
 
-    def find(self, name: str) -> tuple[dict[str, Any], NDArray[np.int64]] | None:
-        """Return what was kept under a name, or None."""
+    def find(self, name: str) -> tuple[dict[str, Any], NDArray[np.unsignedinteger]] | None:
+        """Return what was kept under a name, its labels in as few bytes as hold them, or None."""
         try:
             with np.load(self._folder / f"{name}.npz", allow_pickle=False) as found:
                 about = json.loads(str(found["about"]))
-                labels = found["labels"].astype(np.int64)
+                labels = found["labels"]
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None
         return (about["about"], labels) if about["of"] == self._of else None
 
-    def keep(self, name: str, about: dict[str, Any], labels: NDArray[np.int64]) -> dict[str, Any]:
-        """Keep labels (whole numbers from 0 on) and figures; return the figures as they will be found."""
+    def keep(
+        self, name: str, about: dict[str, Any], labels: NDArray[np.integer]
+    ) -> tuple[dict[str, Any], NDArray[np.unsignedinteger]]:
+        """Keep labels (whole numbers from 0 on) and figures; return them as they will be found."""
         self._folder.mkdir(exist_ok=True)
         text = json.dumps({"of": self._of, "about": about}, default=_plain)
         small = labels.astype(np.min_scalar_type(int(labels.max(initial=0))))
         with written_whole([self._folder / f"{name}.npz"]) as (temporary,):
             np.savez(temporary, about=np.array(text), labels=small)
-        found: dict[str, Any] = json.loads(text)["about"]
-        return found
+        return json.loads(text)["about"], small
 
 
 def forget_kept(folder: Path) -> None:

@@ -53,14 +53,15 @@ def find_result(kept: Kept, layer: str, wanted: Cell | Clusterer, phones: Sequen
 
 def keep_cell(kept: Kept, result: CellResult) -> CellResult:
     """Keep a cell; return it as it will be found."""
-    return replace(result, details=kept.keep(_cell_name(result.cell), result.details, result.labels))
+    details, labels = kept.keep(_cell_name(result.cell), result.details, result.labels)
+    return replace(result, details=details, labels=labels)
 
 
 def keep_sweep(kept: Kept, layer: str, found: Sweep) -> Sweep:
-    """Keep a layer's sweep by a clusterer, and return it."""
+    """Keep a layer's sweep by a clusterer; return it with its labels as they will be found."""
     curves = {name: [curve[k] for k in found.ks] for name, curve in found.curves.items()}
-    kept.keep(_sweep_name(layer, found.clusterer), {"ks": found.ks, "curves": curves}, found.labels)
-    return found
+    _, labels = kept.keep(_sweep_name(layer, found.clusterer), {"ks": found.ks, "curves": curves}, found.labels)
+    return replace(found, labels=labels)
 
 
 def _cell_name(cell: Cell) -> str:

@@ -14,7 +14,7 @@ from phonoscope.evaluation.grid import (
     REDUCTIONS,
     Cell,
     CellResult,
-    clusters_table,
+    cluster_tables,
     reduce_by_pca,
     reduce_by_tsne,
     run_cell,
@@ -167,7 +167,7 @@ def test_scores_have_a_row_a_cell_and_the_columns_of_the_design(results: list[Ce
 
 
 def test_clusters_have_a_row_a_sample_and_cell(results: list[CellResult]) -> None:
-    table = clusters_table(results)
+    table = pl.concat(cluster_tables(results))
     assert table.columns == ["sample", "layer", "reduction", "clusterer", "k", "seed", "cluster"]
     assert table.height == 6 * 30
     for result in results:
@@ -182,7 +182,7 @@ def test_clusters_have_a_row_a_sample_and_cell(results: list[CellResult]) -> Non
 def test_a_seed_gives_the_same_grid(results: list[CellResult], activations: NDArray[np.float32]) -> None:
     again = grid(activations, 5)
     assert scores_table(again).equals(scores_table(results))
-    assert clusters_table(again).equals(clusters_table(results))
+    assert pl.concat(cluster_tables(again)).equals(pl.concat(cluster_tables(results)))
 
 
 def test_activations_from_a_file_do(activations: NDArray[np.float32], tmp_path: Any) -> None:  # noqa: ANN401

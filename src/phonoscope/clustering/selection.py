@@ -40,7 +40,7 @@ class Sweep:
 
     clusterer: Clusterer
     ks: tuple[int, ...]
-    labels: NDArray[np.int64]
+    labels: NDArray[np.integer]
     curves: Mapping[Criterion, Mapping[int, float]]
 
     def select(self, criterion: Criterion) -> Selection:

@@ -18,7 +18,7 @@ from phonoscope.reduction.pca import pca
 from phonoscope.reduction.tsne import TSNE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -49,7 +49,7 @@ class CellResult:
     Attributes
     ----------
     labels
-        Cluster of each sample, shape (n,).
+        Cluster of each sample, shape (n,), any whole numbers.
     separability
         The measures against the phones.
     details
@@ -59,7 +59,7 @@ class CellResult:
     """
 
     cell: Cell
-    labels: NDArray[np.int64]
+    labels: NDArray[np.integer]
     separability: Separability
     details: dict[str, float | str | None]
     measures: dict[str, float] = field(default_factory=dict)
@@ -173,7 +173,7 @@ def run_cell(
     return CellResult(cell, labels, separability(phones, labels), details, measures_of(phones, labels))
 
 
-def measures_of(phones: Sequence[str], labels: NDArray[np.int64]) -> dict[str, float]:
+def measures_of(phones: Sequence[str], labels: NDArray[np.integer]) -> dict[str, float]:
     """Return every measure of clusters against phones."""
     return {name: float(value) for name, value in cluster_measures(contingency(phones, labels)[2]).items()}
 
@@ -207,11 +207,11 @@ def scores_table(results: Sequence[CellResult]) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def clusters_table(results: Sequence[CellResult]) -> pl.DataFrame:
-    """Make the table of `clusters.parquet`, a row a sample and cell."""
-    return pl.concat(
-        pl.DataFrame(
-            {"sample": np.arange(len(result.labels)), "cluster": result.labels},
+def cluster_tables(results: Iterable[CellResult]) -> Iterator[pl.DataFrame]:
+    """Make the tables, one a cell, of which `clusters.parquet` consists: a row a sample."""
+    for result in results:
+        yield pl.DataFrame(
+            {"sample": np.arange(len(result.labels)), "cluster": result.labels.astype(np.int64)},
         ).select(
             "sample",
             pl.lit(result.cell.layer).alias("layer"),
@@ -221,5 +221,3 @@ def clusters_table(results: Sequence[CellResult]) -> pl.DataFrame:
             pl.lit(result.cell.seed, dtype=pl.Int64).alias("seed"),
             "cluster",
         )
-        for result in results
-    )

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from phonoscope.clustering.selection import Sweep
 
@@ -44,17 +44,17 @@ def selection_table(sweeps: Sequence[LayerSweep]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def sweeps_table(sweeps: Sequence[LayerSweep]) -> pl.DataFrame:
-    """Make the table of `sweep.parquet`: the cluster of every sample at every k."""
-    return pl.concat(
-        pl.DataFrame({"sample": np.arange(len(labels), dtype=np.int32), "cluster": labels.astype(np.int32)}).select(
-            "sample",
-            pl.lit(layer).alias("layer"),
-            pl.lit(reduction).alias("reduction"),
-            pl.lit(found.clusterer).alias("clusterer"),
-            pl.lit(k, dtype=pl.Int64).alias("k"),
-            "cluster",
-        )
-        for layer, reduction, found in sweeps
-        for k, labels in zip(found.ks, found.labels, strict=True)
-    )
+def sweep_tables(sweeps: Iterable[LayerSweep]) -> Iterator[pl.DataFrame]:
+    """Make the tables of which `sweep.parquet` consists, one a sweep and k: the cluster of every sample."""
+    for layer, reduction, found in sweeps:
+        for k, labels in zip(found.ks, found.labels, strict=True):
+            yield pl.DataFrame(
+                {"sample": np.arange(len(labels), dtype=np.int32), "cluster": labels.astype(np.int32)}
+            ).select(
+                "sample",
+                pl.lit(layer).alias("layer"),
+                pl.lit(reduction).alias("reduction"),
+                pl.lit(found.clusterer).alias("clusterer"),
+                pl.lit(k, dtype=pl.Int64).alias("k"),
+                "cluster",
+            )
