@@ -129,8 +129,7 @@ def kmedians_at(X: NDArray[np.float32], ks: Sequence[int], settings: ClusteringS
             start = grow(X, centres, to_centres, k, random)
             if start is None:  # no more places than centres: any start will do
                 break
-            known = start[1].copy() if start[1] is to_centres else start[1]
-            run = lloyd(X, start[0], settings.max_iterations, to_centres=known)
+            run = lloyd(X, start[0], settings.max_iterations, to_centres=start[1])
             if best is None or run.cost < best.cost:
                 best = run
         if best is None:

@@ -19,7 +19,7 @@ _FEWEST_DIMENSIONS = 12
 # Bytes that the bounds may take, 4 for each sample and cluster: beyond, all distances are computed, block by block.
 _BOUNDS = 2**31
 _BLOCK = 2**16
-# Rows that one thread takes together.
+# Rows that one thread takes together, whose bounds lie side by side: they are all moved by a few instructions.
 _ROWS = 32
 _NO_WEIGHTS = np.empty(0)
 _LARGEST = np.float32(np.finfo(np.float32).max)
@@ -124,26 +124,50 @@ def _reassign(
     labels
         Nearest centre before and, changed in place, after; shape (n,).
     upper, lower
-        No less than the distance to the own centre, shape (n,); no more than that to each other centre, shape (n, k).
-        Changed in place.
+        No less than the distance to the own centre, shape (n,); no more than that to each other centre, as
+        `_lower_bounds` has them. Changed in place.
     """
     n = len(X)
-    blocks = (n + _ROWS - 1) // _ROWS
+    blocks = len(lower)
+    wider, narrower = np.float32(1) + slack, np.float32(1) - slack
     for turn in prange(blocks):
         # every second block first: samples lie by phones, of which some have settled and others have not
         block = 2 * turn if 2 * turn < blocks else 2 * (turn - (blocks + 1) // 2) + 1
-        for i in range(block * _ROWS, min((block + 1) * _ROWS, n)):
+        first = block * _ROWS
+        bounds = lower[block]
+        least = np.full(_ROWS, _LARGEST)
+        for r in range(min(_ROWS, n - first)):
+            bounds[labels[first + r], r] = _LARGEST
+        for c in range(len(centres)):
+            shift = shifts[c] * wider
+            for r in range(_ROWS):
+                bound = bounds[c, r] - shift
+                bounds[c, r] = bound
+                least[r] = min(least[r], bound)
+        for r in range(min(_ROWS, n - first)):
+            i = first + r
             own = labels[i]
-            most = upper[i] + shifts[own] * (np.float32(1) + slack)
-            least: np.float32 = _LARGEST
-            lower[i, own] = _LARGEST
-            for c in range(len(centres)):
-                lower[i, c] -= shifts[c] * (np.float32(1) + slack)
-                least = min(least, lower[i, c])
+            most = upper[i] + shifts[own] * wider
             upper[i] = most
-            least = max(least, apart[own, own] * (np.float32(1) - slack))
-            if least <= most * (np.float32(1) + slack):  # of most samples it is not, which is seen at a glance
-                labels[i], upper[i] = _nearest_within(X[i], centres, apart, slack, own, least, lower[i])
+            surely = max(least[r], apart[own, own] * narrower)
+            if surely <= most * wider:  # of most samples it is not, which is seen at a glance
+                labels[i], upper[i] = _nearest_within(X[i], centres, apart, slack, own, surely, bounds[:, r])
+
+
+@kernel(parallel=True)
+def _lower_bounds(distances: NDArray[np.float32], narrower: np.float32) -> NDArray[np.float32]:
+    """Return distances, shape (n, k), made a little shorter and laid out as bounds: ``_ROWS`` samples side by side.
+
+    Shape (n / _ROWS, rounded up, k, _ROWS).
+    """
+    n, k = distances.shape
+    lower = np.zeros(((n + _ROWS - 1) // _ROWS, k, _ROWS), np.float32)
+    for block in prange(len(lower)):
+        first = block * _ROWS
+        for r in range(min(_ROWS, n - first)):
+            for c in range(k):
+                lower[block, c, r] = distances[first + r, c] * narrower
+    return lower
 
 
 @kernel(fastmath=True, error_model="numpy")
@@ -239,7 +263,7 @@ def lloyd(
     weights
         Of the samples, shape (n,), above 0; none where all count alike.
     to_centres
-        Distances of the samples to the start, shape (n, k), where they are known already; overwritten.
+        Distances of the samples to the start, shape (n, k), where they are known already.
     tol
         The share of the samples, or of their weights, that may still change; None: 0 up to 10,000 rows of X, beyond
         1/2,000.
@@ -253,7 +277,7 @@ def lloyd(
     # 32 sums run side by side (8 to a register, 4 registers); the error of each grows with its length
     slack = np.float32(1e-6 + d * 8e-9)
     labels, upper = np.empty(len(X), np.int64), np.empty(len(X), np.float32)
-    lower = np.empty((0, k), np.float32)
+    lower = np.empty((0, k, _ROWS), np.float32)
     shifts = np.zeros(k, np.float32)
     previous = np.full(len(X), -1, np.int64)
     members, starts, touched = np.empty(len(X), np.int64), np.empty(k + 1, np.int64), np.empty(k, np.bool_)
@@ -268,9 +292,10 @@ def lloyd(
             if iteration > 1 or (to_centres is None and not bounded):
                 labels, upper = assign(X, centres)
             else:
-                lower = manhattan_distances(X, centres) if to_centres is None else to_centres
-                nearest(lower, labels, upper)
-                lower *= np.float32(1) - slack
+                distances = manhattan_distances(X, centres) if to_centres is None else to_centres
+                nearest(distances, labels, upper)
+                if bounded:
+                    lower = _lower_bounds(distances, np.float32(1) - slack)
             changed = regroup(labels, previous, weights, members, starts, touched)
         if (starts[1:] == starts[:-1]).any():
             before = labels.copy()
@@ -278,7 +303,7 @@ def lloyd(
                 own_distances(X, centres, labels, upper)
                 moved = np.flatnonzero(labels != before)
                 if bounded:  # of its own centre a sample has no bound
-                    lower[moved, before[moved]] = 0
+                    lower[moved // _ROWS, before[moved], moved % _ROWS] = 0
                 changed = regroup(labels, previous, weights, members, starts, touched)
         if changed <= may_change:
             break

@@ -334,18 +334,30 @@ def regroup(
     starts[:] = 0
     touched[:] = False
     changed = 0.0
-    for i in range(len(labels)):
-        own, before = labels[i], previous[i]
-        starts[own + 1] += 1
-        if own != before:
-            changed += weights[i] if len(weights) else 1.0
-            touched[own] = True
-            if before >= 0:
-                touched[before] = True
+    n = len(labels)
+    # samples lie by phones: a cluster's often follow each other, and are done together
+    first = 0
+    while first < n:
+        own, last = labels[first], first
+        while last < n and labels[last] == own:
+            before = previous[last]
+            if before != own:
+                changed += weights[last] if len(weights) else 1.0
+                touched[own] = True
+                if before >= 0:
+                    touched[before] = True
+            last += 1
+        starts[own + 1] += last - first
+        first = last
     for c in range(len(touched)):
         starts[c + 1] += starts[c]
     place = starts[:-1].copy()
-    for i in range(len(labels)):
-        members[place[labels[i]]] = i
-        place[labels[i]] += 1
+    first = 0
+    while first < n:
+        own, at = labels[first], place[labels[first]]
+        while first < n and labels[first] == own:
+            members[at] = first
+            at += 1
+            first += 1
+        place[own] = at
     return changed
