@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from scipy.linalg import eigh
@@ -12,7 +12,7 @@ from phonoscope.parallel import each, one_blas_thread, slices
 from phonoscope.reduction.shifted import inverse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,6 +25,8 @@ _RESIDUAL = 1e-10
 # A direction of a block this much shorter than the longest is rounding.
 _DEPENDENT = 1e-13
 _TILE = 1024
+# Multiplications that one thread does as soon as several have begun.
+_WORTH_THREADS = 2_000_000
 # Below this, and for more vectors than this share of n, the direct solver is at least as fast.
 _SMALLEST, _SHARE = 400, 8
 _SEED = 20_010_403
@@ -59,20 +61,30 @@ def dense(L: Floats) -> Operator:
     """Return the operator of a dense symmetric matrix."""
 
     def multiply(rows: Floats) -> Floats:
-        return _tiled(lambda tile: rows @ L[tile].T, rows.shape[0], len(L))
+        return _tiled(lambda tile: rows @ L[tile].T, rows.shape[0], len(L), len(L))
 
     return multiply
 
 
-def _tiled(columns: Callable[[slice], Floats], height: int, width: int) -> Floats:
-    """Fill a matrix tile by tile of its columns."""
+def _tiled(columns: Callable[[slice], Floats], height: int, width: int, steps: int) -> Floats:
+    """Fill a matrix tile by tile of its columns; a number of it takes so many steps."""
     whole = np.empty((height, width))
 
     def work(tile: slice) -> None:
         whole[:, tile] = columns(tile)
 
-    each(work, slices(width, _TILE // 4 if width < 8 * _TILE else _TILE))
+    _share_out(work, slices(width, _TILE // 4 if width < 8 * _TILE else _TILE), height * width * steps)
     return whole
+
+
+def _share_out(work: Callable[[Any], object], items: Sequence[object], steps: int) -> None:
+    """Do what `each` does; few multiplications in all are done before threads are told of them."""
+    if steps > _WORTH_THREADS:
+        each(work, items)
+        return
+    with one_blas_thread():
+        for item in items:
+            work(item)
 
 
 def inner(left: Floats, right: Floats) -> Floats:
@@ -83,7 +95,7 @@ def inner(left: Floats, right: Floats) -> Floats:
     def work(i: int) -> None:
         np.matmul(left[:, cut[i]], right[:, cut[i]].T, out=parts[i])
 
-    each(work, range(len(cut)))
+    _share_out(work, range(len(cut)), left.size * len(right))
     return np.asarray(parts.sum(axis=0))
 
 
@@ -95,7 +107,7 @@ def orthonormal(rows: Floats, passes: int = 2) -> tuple[Floats, Floats]:
     whole: Floats | None = None
     for _ in range(passes):
         with one_blas_thread():
-            values, vectors = eigh(inner(rows, rows))
+            values, vectors = np.linalg.eigh(inner(rows, rows))  # SciPy takes longer to begin than this takes
         kept = values > max(values[-1], 0.0) * _DEPENDENT
         if not kept.any() or values[-1] <= _DEPENDENT**2:
             return rows[:0], np.zeros((len(rows) if whole is None else len(whole), 0))
@@ -162,20 +174,25 @@ def krylov(
     block, _ = orthonormal(first)
     room = min(basis * width, n) + width
     Q, T = np.empty((room, n)), np.zeros((room, room))
-    done, have, before = 0, len(block), (0, 0.0)
+    last, done, have, before = 0, 0, len(block), (0, 0.0)  # where the two latest blocks begin, and the next one
     check = 1 if start is not None else 3
+    # a direction that is left out is rounding, but not of the last digit: later blocks are not free of it
+    complete = True
     Q[:have] = block
     for used in range(1, blocks + 1):
         W = multiply(Q[done:have])
-        coefficients = inner(Q[:have], W)
-        subtract(W, coefficients, Q[:have])
-        T[:have, done:have], T[done:have, :have] = coefficients, coefficients.T
+        # of the basis before, rounding alone is in it
+        coefficients = inner(Q[last:have], W)
+        subtract(W, coefficients, Q[last:have])
+        T[last:have, done:have], T[done:have, last:have] = coefficients, coefficients.T
         block, B = orthonormal(W)
         if len(block):  # scaling up its short directions has scaled up what rounding left of the basis in them
             subtract(block, inner(Q[:have], block), Q[:have])
             block, again = orthonormal(block, passes=1)
             B = B @ again
         full = have + len(block) > room - width
+        complete = complete and len(block) == len(W)
+        last = done if complete else 0
         if used >= check or full or not len(block) or used == blocks:
             kept = min(width + width // 2, have)
             with one_blas_thread():
@@ -194,7 +211,7 @@ def krylov(
                 Q[:kept] = combine(vectors, Q[:have])
                 T[:] = 0.0
                 T[np.arange(kept), np.arange(kept)] = values
-                have = kept
+                last, have = 0, kept  # the next block has to do with all of them
         done, have = have, have + len(block)
         Q[done:have] = block
     raise AssertionError
@@ -202,7 +219,7 @@ def krylov(
 
 def combine(vectors: Floats, Q: Floats) -> Floats:
     """Return ``vectors @ Q``, shapes (a, b) and (b, n)."""
-    return _tiled(lambda tile: vectors @ Q[:, tile], len(vectors), Q.shape[1])
+    return _tiled(lambda tile: vectors @ Q[:, tile], len(vectors), Q.shape[1], len(Q))
 
 
 def subtract(W: Floats, coefficients: Floats, Q: Floats) -> None:
@@ -211,7 +228,7 @@ def subtract(W: Floats, coefficients: Floats, Q: Floats) -> None:
     def work(tile: slice) -> None:
         W[:, tile] -= coefficients.T @ Q[:, tile]
 
-    each(work, slices(W.shape[1], _TILE))
+    _share_out(work, slices(W.shape[1], _TILE), W.size * len(Q))
 
 
 def _blocks_to_come(before: tuple[int, float], now: tuple[int, float], residual: float) -> float:

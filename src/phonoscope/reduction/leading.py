@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import eigh
+from scipy.linalg import eigh, eigh_tridiagonal
+from scipy.linalg.lapack import dormqr, dsytrd
 
 from phonoscope.parallel import one_blas_thread
 from phonoscope.reduction.eigenpairs import combine, dense, inner, orthonormal, subtract
@@ -22,16 +23,21 @@ if TYPE_CHECKING:
 # Vectors that are multiplied at a time, and by how many the basis grows between two looks at what has converged. With
 # half as many the basis ends smaller, with twice as many each multiplication is quicker: in all these take the least.
 _WIDTH, _BETWEEN = 16, 96
-# A large basis grows by this part of itself between two looks, as these take longer.
-_OFTEN = 8
+# A large basis grows by this part of itself between two looks, as these take longer; by the other one at the most.
+_OFTEN, _RARELY = 8, 4
 # Below this size the direct solver is at least as fast; up to the other one it is, unless few vectors are wanted.
 _SMALLEST, _LARGE = 600, 1_500
 # Parts of the matrix's size: the vectors that a basis may have, and those of which it is known that it will not do when
 # so many do not add up to what is wanted.
 _ROOM, _HOPELESS = 2, 4
+# The share of what is wanted that the first vectors have where few will do.
+_FEW = 0.92
+# It converges ever faster: the next look is after this part of the way that is left as it was before.
+_SOONER = 0.4
 # What may be left of ``M v - λ v``, as a part of the largest eigenvalue.
 _RESIDUAL = 1e-10
-_FIRST_TRY = 500
+# Columns that LAPACK reduces, and reflections that it does, at a time.
+_TOGETHER = 32
 # Up to this size dividing and conquering finds all vectors sooner than another method a part of them.
 _ALL_AT_ONCE = 1_500
 _SEED = 20_010_403
@@ -69,19 +75,31 @@ def _fewest(values: Floats, wanted: float) -> int:
 
 
 def _direct(product: Floats, wanted: float) -> tuple[Floats, Floats]:
+    """Find all eigenvalues by LAPACK, and of the vectors those wanted.
+
+    In the steps of `scipy.linalg.eigh`, which has to be told how many vectors before any value is known.
+    """
     n = len(product)
-    values, vectors = np.empty(0), np.empty((n, 0))
     with one_blas_thread():
-        if n <= _ALL_AT_ONCE:
-            values, vectors = eigh(product, driver="evd")
-        else:
-            # most often a small part carries the variance, and finding a part of the vectors is several times as fast
-            for count in (_FIRST_TRY, n):
-                values, vectors = eigh(product, subset_by_index=(n - count, n - 1))
-                if values.sum() >= wanted:
-                    break
-    m = _fewest(values[::-1], wanted)
-    return values[::-1][:m], np.ascontiguousarray(vectors[:, ::-1][:, :m].T)
+        # the transpose is in the order of LAPACK
+        reduced, diagonal, beside, factors, _ = dsytrd(product.T, lower=1, lwork=_TOGETHER * n)
+        values, vectors = _of_tridiagonal(diagonal, beside, wanted)
+        if n > 1:  # the reflections leave the first coordinate alone
+            vectors[1:], _, _ = dormqr("L", "N", reduced[1:, :-1], factors, vectors[1:], _TOGETHER * n)
+    return values, vectors.T
+
+
+def _of_tridiagonal(diagonal: Floats, beside: Floats, wanted: float) -> tuple[Floats, Floats]:
+    """Return the eigenvalues wanted of a tridiagonal matrix, largest first, and their vectors as columns."""
+    n = len(diagonal)
+    if n <= _ALL_AT_ONCE:
+        values, vectors = eigh_tridiagonal(diagonal, beside, lapack_driver="stevd")
+        m = _fewest(values[::-1], wanted)
+    else:
+        m = _fewest(eigh_tridiagonal(diagonal, beside, eigvals_only=True)[::-1], wanted)
+        part = {"select": "i", "select_range": (n - m, n - 1), "lapack_driver": "stemr"}
+        values, vectors = eigh_tridiagonal(diagonal, beside, **part)
+    return values[: -m - 1 : -1], np.asfortranarray(vectors[:, : -m - 1 : -1])
 
 
 def _in_place(product: Floats, wanted: float, again: Callable[[Floats], object]) -> tuple[Floats, Floats]:
@@ -121,32 +139,40 @@ def leading_of(
     room = min(room, n)
     Q, T = np.empty((room, n)), np.zeros((room, room))
     block, _ = orthonormal(np.random.default_rng(_SEED).standard_normal((min(width, room), n)))
-    done, have, look = 0, len(block), _BETWEEN
+    last, done, have = 0, 0, len(block)  # where the two latest blocks begin, and the next one
+    complete = True  # a direction that is left out is rounding, but not of the last digit: later blocks have it
+    look = _BETWEEN if n >= _LARGE else _BETWEEN // 2
+    before = (0, 0.0)  # at the last look that found enough variance: vectors, and what was left
     Q[:have] = block
     while True:
         W = multiply(Q[done:have])
-        coefficients = inner(Q[:have], W)
-        subtract(W, coefficients, Q[:have])
-        T[:have, done:have], T[done:have, :have] = coefficients, coefficients.T
+        # of the basis before, rounding alone is in it
+        coefficients = inner(Q[last:have], W)
+        subtract(W, coefficients, Q[last:have])
+        T[last:have, done:have], T[done:have, last:have] = coefficients, coefficients.T
         block, B = orthonormal(W)
         if len(block):  # what rounding left of the basis in a short direction has grown with it
             subtract(block, inner(Q[:have], block), Q[:have])
-            block, again = orthonormal(block)
+            block, again = orthonormal(block, passes=1)
             B = B @ again
         full = have + len(block) > room
         if have >= look or full or not len(block):
             look = have + max(_BETWEEN, have // _OFTEN)
-            with one_blas_thread():
-                values, vectors = eigh(T[:have, :have])
-            values, vectors = values[::-1], vectors[:, ::-1].T
-            m = _fewest(values, wanted)
-            if m == have and (n < _LARGE or have > n // _HOPELESS):  # many more vectors than there are yet
-                return None
-            left = np.linalg.norm(vectors[:m, done:have] @ B, axis=1).max() if len(block) else 0.0
-            if values[:m].sum() >= wanted and left <= _RESIDUAL * values[0]:
-                return values[:m], combine(vectors[:m], Q[:have])
+            values, vectors = _direct(T[:have, :have], wanted)
+            enough = values.sum() >= wanted
+            if values.sum() < wanted * (_FEW if n < _LARGE else float(have > n // _HOPELESS)):
+                return None  # many more vectors than there are yet
+            left = np.linalg.norm(vectors[:, done:have] @ B, axis=1).max() if len(block) else 0.0
+            if enough and left <= _RESIDUAL * values[0]:
+                return values, combine(vectors, Q[:have])
+            if enough and before[1] > left:
+                rate = np.log(before[1] / left) / (have - before[0])
+                wait = int(_SOONER * np.log(left / (_RESIDUAL * values[0])) / rate)
+                look = max(look, have + min(wait, have // _RARELY))
+            before = (have, left) if enough else (0, 0.0)
             # no more room; or an eigenvalue that is there more often than a block has vectors
             if full or not len(block):
                 return None
-        done, have = have, have + len(block)
+        complete = complete and len(block) == len(W)
+        last, done, have = done if complete else 0, have, have + len(block)
         Q[done:have] = block

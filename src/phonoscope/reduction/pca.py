@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-# Columns of a tile of the covariance matrix.
-_TILE = 512
+# Columns of a tile of the covariance matrix: small enough that few tiles keep all cores busy.
+_TILE = 256
 # Bytes of the rows that are taken from the data at a time, centred, in float64.
 _ROWS_AT_A_TIME = 2**28
 # Where the data are read for each multiplication: vectors that are multiplied at a time, samples or features that a
@@ -80,7 +80,12 @@ def scatter(X: NDArray[np.floating], mean: Floats, out: Floats | None = None, mo
     tiles = list(combinations_with_replacement(slices(d, _TILE), 2))
     kind = np.float32 if n * d * d // 2 > _SINGLE_PRECISION else np.float64
     for rows in _blocks(X, most):
-        centred = (X[rows] - mean).astype(kind, copy=False)
+        centred = np.empty((rows.stop - rows.start, d), kind)
+
+        def centre(part: slice, rows: slice = rows, centred: NDArray[Any] = centred) -> None:
+            np.subtract(X[rows][part], mean, out=centred[part], casting="same_kind")
+
+        each(centre, slices(len(centred), _LONGEST))
 
         def add(pair: tuple[slice, slice], centred: NDArray[Any] = centred) -> None:
             total[pair] += centred[:, pair[0]].T @ centred[:, pair[1]]
