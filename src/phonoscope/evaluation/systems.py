@@ -42,7 +42,7 @@ def in_file(A: Floats) -> bool:
 
 def fill(A: NDArray[Number], rows_of: Callable[[slice], NDArray[Number]]) -> NDArray[Number]:
     """Fill a matrix with what a function gives for some of its rows, and return it."""
-    for rows in slices(len(A), ROWS if in_file(A) else max(len(A), 1)):
+    for rows in slices(len(A), ROWS):
         A[rows] = rows_of(rows)
     return A
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import eigh, eigh_tridiagonal
+from scipy.linalg import LinAlgError, eigh, eigh_tridiagonal
 from scipy.linalg.lapack import dormqr, dsytrd
 
 from phonoscope.parallel import one_blas_thread
@@ -92,13 +93,14 @@ def _direct(product: Floats, wanted: float) -> tuple[Floats, Floats]:
 def _of_tridiagonal(diagonal: Floats, beside: Floats, wanted: float) -> tuple[Floats, Floats]:
     """Return the eigenvalues wanted of a tridiagonal matrix, largest first, and their vectors as columns."""
     n = len(diagonal)
-    if n <= _ALL_AT_ONCE:
-        values, vectors = eigh_tridiagonal(diagonal, beside, lapack_driver="stevd")
-        m = _fewest(values[::-1], wanted)
-    else:
+    if n > _ALL_AT_ONCE:
         m = _fewest(eigh_tridiagonal(diagonal, beside, eigvals_only=True)[::-1], wanted)
         part = {"select": "i", "select_range": (n - m, n - 1), "lapack_driver": "stemr"}
-        values, vectors = eigh_tridiagonal(diagonal, beside, **part)
+        with suppress(LinAlgError):  # hardly ever: it does not find all
+            values, vectors = eigh_tridiagonal(diagonal, beside, **part)
+            return values[::-1], np.asfortranarray(vectors[:, ::-1])
+    values, vectors = eigh_tridiagonal(diagonal, beside, lapack_driver="stevd")
+    m = _fewest(values[::-1], wanted)
     return values[: -m - 1 : -1], np.asfortranarray(vectors[:, : -m - 1 : -1])
 
 
