@@ -171,8 +171,8 @@ def test_four_times_the_panel_takes_no_more_memory(
         numba.set_num_threads(1)
         peaks.append(peak(lambda X=X: work(X)))  # type: ignore[misc]
         numba.set_num_threads(before)
-    # all products of 2,400 samples are 46 MB, a copy of them 1.5 or 3; a fold's of 1,200 samples in single precision 4.6,
-    # and to solve them takes 3.7 more; labels and outcomes are 100 bytes a sample
+    # all products of 2,400 samples are 46 MB, a copy of them 1.5 or 3; a fold's of 1,200 samples in single precision
+    # 4.6, and to solve them takes 3.7 more; labels and outcomes are 100 bytes a sample
     assert peaks[2] < peaks[1] + 1.0 * MB, peaks
 
 
