@@ -62,6 +62,22 @@ def write_frame(frame: pl.DataFrame, path: Path) -> None:
             guarded(frame).write_csv(temporary)
 
 
+def write_frames(frames: Iterable[pl.DataFrame], path: Path) -> None:
+    """Write tables, at least one, below each other into one Parquet file, whole or not at all.
+
+    They are taken as they are written, so that not all of them are in memory. The same tables give the same bytes.
+    """
+    waiting = iter(frames)
+    first = next(waiting)
+
+    def given(*_wanted: object) -> Iterator[pl.DataFrame]:
+        yield first
+        yield from waiting
+
+    with written_whole([path]) as (temporary,):
+        register_io_source(given, schema=first.schema).sink_parquet(temporary, row_group_size=_ROW_GROUP)
+
+
 def open_arrays(paths: Sequence[Path], shapes: Sequence[tuple[int, ...]]) -> list[Mapped]:
     """Make ``.npy`` files of float32 and map them for writing, all of their room reserved.
 
@@ -83,22 +99,6 @@ def open_arrays(paths: Sequence[Path], shapes: Sequence[tuple[int, ...]]) -> lis
     except OSError as error:
         raise OSError(error.errno, f"{os.strerror(error.errno or 0)}; {size / 1e6:,.1f} MB are needed") from None
     return arrays
-
-
-def write_frames(frames: Iterable[pl.DataFrame], path: Path) -> None:
-    """Write tables, at least one, below each other into one Parquet file, whole or not at all.
-
-    They are taken as they are written, so that no more than a few are in memory, and the file is the same however many.
-    """
-    waiting = iter(frames)
-    first = next(waiting)
-
-    def given(*_wanted: object) -> Iterator[pl.DataFrame]:
-        yield first
-        yield from waiting
-
-    with written_whole([path]) as (temporary,):
-        register_io_source(given, schema=first.schema).sink_parquet(temporary, row_group_size=_ROW_GROUP)
 
 
 def unnamed_array(shape: tuple[int, ...], dtype: np.dtype[Any], folder: Path | None) -> np.ndarray[Any, Any]:

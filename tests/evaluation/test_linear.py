@@ -14,6 +14,7 @@ from phonoscope.evaluation.discriminants import Fold, _solved, discriminants, sh
 from phonoscope.evaluation.fold_choice import choose_folds, grouped_folds, sample_folds
 from phonoscope.evaluation.linear import linear_scores, told_apart, wilson
 from phonoscope.evaluation.resampling import draw_counts, rows_by_phone
+from phonoscope.evaluation.systems import room_for
 from phonoscope.reduction import distances
 
 
@@ -80,6 +81,30 @@ def test_what_is_done_in_place_is_what_is_done_with_copies() -> None:
     A, B = R @ R.T + 1e-3 * np.eye(len(R)), random.normal(0, 1, (len(R), 4))
     A += np.triu(random.normal(0, 1, A.shape), 1)  # above the diagonal nothing is read
     np.testing.assert_array_equal(_solved(A.copy(), B), cho_solve(cho_factor(A, lower=True), B))
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+@pytest.mark.parametrize("most", [np.inf, 0.0])  # in memory, and in a file
+def test_what_is_no_number_is_refused_wherever_the_matrix_lies(wrong: float, most: float) -> None:
+    A = room_for((20, 20), np.dtype(np.float64), most, np.empty(0))
+    A[:] = np.eye(20)
+    A[13, 4] = wrong
+    with pytest.raises(ValueError, match="finite"):
+        _solved(A, np.ones((20, 1)))
+    A[13, 4] = 0.0
+    with pytest.raises(ValueError, match="finite"):
+        _solved(A, np.full((20, 1), wrong))
+
+
+def test_units_whose_covariances_do_not_fit_are_told_apart_by_the_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(4)
+    index, folds = np.arange(240) % 6, np.arange(240) // 6 % 4
+    X = random.standard_normal((6, 70))[index] + 2 * random.standard_normal((240, 70))
+    expected = told_apart(X, index, folds)
+    assert 0.5 < expected.mean() < 1
+    monkeypatch.setattr("phonoscope.evaluation.discriminants._NARROW", 10)
+    monkeypatch.setattr("phonoscope.evaluation.discriminants._ByUnits", None)
+    np.testing.assert_array_equal(told_apart(X, index, folds, memory=1e-6), expected)
 
 
 def test_a_phone_far_from_all_is_told_apart_and_two_in_one_place_are_not() -> None:

@@ -250,9 +250,12 @@ def sum_of_squares(A: Floats) -> float:
 
 def _solved(A: Floats, B: Floats) -> Floats:
     """Solve ``A X = B`` for a positive definite A, of which the lower triangle is read; A is overwritten."""
+    parts = slices(len(A), _ROWS)
+    if not (np.isfinite(B).all() and all(np.isfinite(A[rows]).all() for rows in parts)):
+        msg = "discriminants need finite values; the samples hold NaN or infinity, or numbers too large to be squared"
+        raise ValueError(msg)
     if in_file(A):
         return solve_positive(A, B)
-    parts = slices(len(A), _ROWS)
     for i, rows in enumerate(parts):  # the order that LAPACK works in, which it would else make a copy for
         A[rows, rows] = A[rows, rows].T.copy()
         for columns in parts[:i]:
